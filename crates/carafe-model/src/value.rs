@@ -1,0 +1,50 @@
+//! Values as the database keeps them, and rows of them.
+
+/// A value of a field, owned.
+///
+/// How a [`Kind`](crate::kind::Kind) uses it: `decimal` is an `Integer` scaled by ten to the
+/// power of its scale; `date`, `datetime`, `uuid`, `email`, `url`, `choice` and `json` are
+/// `Text` in their one canonical form, so that equal values are equal texts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    /// Finite, never `-0.0`.
+    Number(f64),
+    Text(String),
+}
+
+impl Value {
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    #[must_use]
+    pub fn as_cell(&self) -> Cell<'_> {
+        match self {
+            Value::Null => Cell::Null,
+            Value::Boolean(value) => Cell::Integer(i64::from(*value)),
+            Value::Integer(value) => Cell::Integer(*value),
+            Value::Number(value) => Cell::Number(*value),
+            Value::Text(value) => Cell::Text(value),
+        }
+    }
+}
+
+/// A value in a row, borrowed from the database's own memory. A boolean is `Integer` 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    Null,
+    Integer(i64),
+    Number(f64),
+    Text(&'a str),
+}
+
+/// A row of a resource: the columns of [`column`](crate::record::column), then its fields in
+/// the order of the declaration.
+pub trait Row {
+    /// The cell at `index`. Panics if the row has fewer.
+    fn cell(&self, index: usize) -> Cell<'_>;
+}
