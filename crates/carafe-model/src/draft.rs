@@ -2,6 +2,7 @@
 
 use crate::fault::{Code, Fault};
 use crate::field::{Field, Raw};
+use crate::kind::Kind;
 use crate::near::nearest;
 use crate::record::Record;
 use crate::resource::{Resource, Strictness};
@@ -16,6 +17,9 @@ pub struct Input {
     faults: Vec<Fault>,
     /// No member at all was sent, known or unknown.
     pub empty: bool,
+    /// The key that was sent in the body; only a new record with a key that clients name looks
+    /// at it.
+    pub key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +37,7 @@ impl Input {
             slots: vec![Slot::Absent; resource.fields.len()],
             faults: Vec::new(),
             empty: true,
+            key: None,
         }
     }
 
@@ -54,6 +59,15 @@ impl Input {
         self.slots[position] = Slot::Given(value);
     }
 
+    /// The value that was given for the field at `position`, if it was one.
+    #[must_use]
+    pub fn given(&self, position: usize) -> Option<&Value> {
+        match &self.slots[position] {
+            Slot::Given(value) => Some(value),
+            Slot::Absent | Slot::Faulty(_) => None,
+        }
+    }
+
     fn put(&mut self, field: &Field, position: usize, value: Result<Value, Fault>) {
         self.empty = false;
         // What the server sets itself comes back from clients that send whole records.
@@ -64,6 +78,12 @@ impl Input {
             Ok(value) => Slot::Given(value),
             Err(fault) => Slot::Faulty(fault),
         };
+    }
+
+    /// Takes a fault in place of a value that could not be read at all.
+    pub fn refuse(&mut self, position: usize, fault: Fault) {
+        self.empty = false;
+        self.slots[position] = Slot::Faulty(fault);
     }
 
     /// Takes a member that is no field of the resource.
@@ -104,8 +124,8 @@ impl Input {
         self.settle(resource, |field, _| field.absent_value())
     }
 
-    /// The values of `current` replaced: what was not sent takes its default, what the server
-    /// sets stays.
+    /// The values of `current` replaced: what was not sent takes its default; what the server
+    /// sets stays, and a password too, which a client that sends back what it read cannot have.
     ///
     /// # Errors
     ///
@@ -115,9 +135,9 @@ impl Input {
         resource: &Resource,
         current: &Record,
     ) -> Result<Vec<Value>, Vec<Fault>> {
-        self.settle(resource, |field, position| match field.set {
-            Some(_) => Some(current.values[position].clone()),
-            None => field.absent_value(),
+        self.settle(resource, |field, position| match (field.set, &field.kind) {
+            (Some(_), _) | (_, Kind::Password) => Some(current.values[position].clone()),
+            (None, _) => field.absent_value(),
         })
     }
 

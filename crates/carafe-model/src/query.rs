@@ -271,11 +271,7 @@ impl Reader<'_> {
     fn filter(&mut self, name: &str, value: &str) {
         let (field, operator) = name.split_once("__").unwrap_or((name, "eq"));
         let Some(column) = self.comparable(field) else {
-            let known = self.resource.fields.iter().map(|field| field.name.as_str());
-            let known = known
-                .chain([self.resource.key.field.as_str()])
-                .chain(PARAMETERS);
-            let message = match nearest(field, known) {
+            let message = match nearest(field, self.parameters()) {
                 Some(near) => {
                     format!("{name:?} is not a parameter of this list; did you mean {near:?}?")
                 }
@@ -393,6 +389,17 @@ impl Reader<'_> {
         })
     }
 
+    /// What the list can be asked: its filters and its own parameters.
+    fn parameters(&self) -> impl Iterator<Item = &str> {
+        let fields = self.resource.fields.iter();
+        let own = PARAMETERS.into_iter();
+        fields
+            .filter(|field| field.kind.is_comparable())
+            .map(|field| field.name.as_str())
+            .chain([self.resource.key.field.as_str()])
+            .chain(own.filter(|name| *name != "q" || !self.resource.search.is_empty()))
+    }
+
     fn not_a_field(&self, parameter: &str, name: &str) -> String {
         let known = self
             .resource
@@ -420,4 +427,40 @@ fn whole(text: &str) -> Option<u64> {
     text.bytes()
         .all(|b| b.is_ascii_digit())
         .then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::declaration;
+
+    #[test]
+    fn a_hint_never_names_what_was_just_refused() {
+        let text = "[resources.notes.fields]\n\
+                    title = { type = \"string\" }\n\
+                    extra = { type = \"json\" }\n";
+        let schema = declaration::parse(text, Path::new("/app")).unwrap();
+        let resource = &schema.resources[0];
+        let defaults = Defaults {
+            order: &resource.order,
+            per_page: 10,
+            per_page_max: 100,
+            strictness: Strictness::Strict,
+        };
+        for (name, expected) in [
+            ("extra", "\"extra\" is not a parameter of this list"),
+            ("q", "\"q\" is not a parameter of this list"),
+            (
+                "titel",
+                "\"titel\" is not a parameter of this list; did you mean \"title\"?",
+            ),
+        ] {
+            let parameters = [(Cow::Borrowed(name), Cow::Borrowed("1"))];
+            let faults = Query::parse(resource, &defaults, parameters).unwrap_err();
+            let messages: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+            assert_eq!(messages, [expected], "parameter: {name}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! A record, read.
 
 use crate::key::Key;
+use crate::kind::Kind;
+use crate::resource::Resource;
 use crate::value::{Cell, Row, Value};
 
 /// Positions of the columns that every row of a resource starts with; its fields follow in the
@@ -27,6 +29,35 @@ pub struct Record {
     pub deleted_at: Option<String>,
     /// In the order of the resource's fields.
     pub values: Vec<Value>,
+}
+
+impl Record {
+    /// Copies a row of `resource`.
+    #[must_use]
+    pub fn from_row(resource: &Resource, row: &dyn Row) -> Self {
+        let integer = |index| match row.cell(index) {
+            Cell::Integer(value) => value,
+            Cell::Null | Cell::Number(_) | Cell::Text(_) => {
+                panic!("the column {index} is an integer")
+            }
+        };
+        let values = resource.fields.iter().enumerate().map(|(position, field)| {
+            match (row.cell(column::FIELDS + position), &field.kind) {
+                (Cell::Integer(value), Kind::Boolean) => Value::Boolean(value != 0),
+                (cell, _) => cell.to_value(),
+            }
+        });
+        Self {
+            key: Key::from_cell(row.cell(column::KEY)),
+            version: integer(column::VERSION),
+            id: integer(column::ID),
+            deleted_at: match row.cell(column::DELETED_AT) {
+                Cell::Text(at) => Some(at.to_owned()),
+                Cell::Null | Cell::Integer(_) | Cell::Number(_) => None,
+            },
+            values: values.collect(),
+        }
+    }
 }
 
 impl Row for Record {

@@ -55,6 +55,21 @@ impl Resource {
             .position(|field| field.name.as_str() == name)
     }
 
+    /// Whether a path of Carafe's own stands where the record with this key would be; such
+    /// paths win.
+    #[must_use]
+    pub fn is_fixed_path(&self, key: &str) -> bool {
+        let own_form = self
+            .pages
+            .as_ref()
+            .and_then(|pages| pages.new_path.strip_prefix('/'));
+        let own_form =
+            own_form.and_then(|path| path.strip_prefix(self.name.as_str())?.strip_prefix('/'));
+        (key == "search" && !self.search.is_empty())
+            || (key == "new" && self.pages.is_some())
+            || own_form == Some(key)
+    }
+
     /// The column called `name`, be it a field or the key.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<Column> {

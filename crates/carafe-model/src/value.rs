@@ -42,6 +42,19 @@ pub enum Cell<'a> {
     Text(&'a str),
 }
 
+impl Cell<'_> {
+    /// The cell, owned. Whether an integer is a boolean is for the field to say.
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        match self {
+            Cell::Null => Value::Null,
+            Cell::Integer(value) => Value::Integer(value),
+            Cell::Number(value) => Value::Number(value),
+            Cell::Text(value) => Value::Text(value.to_owned()),
+        }
+    }
+}
+
 /// A row of a resource: the columns of [`column`](crate::record::column), then its fields in
 /// the order of the declaration.
 pub trait Row {

@@ -1,0 +1,26 @@
+//! The declaration: the text of `carafe.toml`, read into a [`Schema`](crate::schema::Schema),
+//! or all of its mistakes at once.
+
+mod api;
+mod application;
+mod collision;
+mod column;
+mod field;
+mod kind;
+mod limits;
+mod literal;
+mod method;
+mod pages;
+mod path;
+mod pattern;
+mod relation;
+mod reserved;
+mod resource;
+mod sentence;
+mod singular;
+mod walker;
+
+#[cfg(test)]
+mod tests;
+
+pub use application::parse;
