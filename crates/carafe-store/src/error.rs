@@ -21,6 +21,15 @@ pub enum Error {
     /// The parent or another record it belongs to is deleted (on restoring).
     #[error("a record it belongs to is deleted")]
     ParentDeleted { field: usize },
+    /// A record of the resource at this position, which the deletion took along, cannot come
+    /// back, and so none does (on restoring). The cause is `Taken`, `KeyTaken` or
+    /// `ParentDeleted`, and speaks of that resource.
+    #[error("a record that was deleted with it cannot come back")]
+    Member {
+        resource: usize,
+        #[source]
+        cause: Box<Error>,
+    },
     /// The tables differ from the declaration in a way that could lose data; one line each.
     #[error("the database does not fit the declaration: {}", .0.join("; "))]
     Incompatible(Vec<String>),

@@ -2,3 +2,26 @@
 
 pub mod error;
 pub mod store;
+
+mod cascade;
+mod catalog;
+mod database;
+mod ddl;
+mod integrity;
+mod migrate;
+mod plan;
+mod read;
+mod search;
+mod select;
+mod sqlite;
+mod statement;
+mod table;
+mod write;
+
+#[cfg(test)]
+#[path = "../tests/it/draft.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the conformance suite, which uses all of it"
+)]
+mod draft;

@@ -2,60 +2,26 @@
 
 use std::sync::Arc;
 
-use carafe_model::key::Key;
-use carafe_model::query::Query;
-use carafe_model::record::Record;
-use carafe_model::resource::Resource;
+use carafe_model::key::{Key, KeyKind};
+use carafe_model::query::{Query, Test};
+use carafe_model::record::{Record, column};
+use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::{Row, Value};
 
-use crate::error::Result;
+use crate::cascade::{self, Deletion, Restoration};
+use crate::error::{Error, Result};
+use crate::plan::Plans;
+use crate::read;
+use crate::search;
+use crate::sqlite::readers::Read;
+use crate::sqlite::row::to_record;
+use crate::sqlite::writer::{Message, Work, Write};
+use crate::statement::Parameter;
+use crate::write::{self, Expect, Refusal, Step};
 
-/// Connections to one database; a cheap clone of a shared handle.
-#[derive(Clone)]
-pub struct Database {}
-
-/// When a write is acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// After its commit is on disk (`PRAGMA synchronous=FULL`).
-    #[default]
-    Full,
-    /// After its commit is with the operating system (`PRAGMA synchronous=NORMAL`): a crash of
-    /// the process loses nothing, a power cut may lose the last acknowledged writes and hand
-    /// their ids out again.
-    Normal,
-}
-
-impl Database {
-    /// Opens `sqlite:PATH` (made if it is not there) or `sqlite::memory:`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`](crate::error::Error::Unavailable) with the cause.
-    pub fn open(_url: &str, _durability: Durability) -> Result<Self> {
-        todo!()
-    }
-
-    /// Makes what the declaration has and the database lacks: tables, optional columns,
-    /// indexes. Nothing is changed if anything could lose data.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Incompatible`](crate::error::Error::Incompatible) with every difference.
-    pub async fn migrate(&self, _schema: &Arc<Schema>) -> Result<Migrated> {
-        todo!()
-    }
-}
-
-/// What [`Database::migrate`] did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Migrated {
-    /// A sentence a change: ``Created table `notes` ``.
-    pub changes: Vec<String>,
-    /// Positions of the resources whose tables were made now.
-    pub created: Vec<usize>,
-}
+pub use crate::database::{Database, Durability, Migrated};
+pub use crate::write::Action;
 
 /// Which records a read sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,15 +41,43 @@ pub struct Stamp {
     pub actor: Option<String>,
 }
 
+/// A version of a record, from its history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    pub version: i64,
+    /// `YYYY-MM-DDTHH:MM:SS.ffffffZ`
+    pub at: String,
+    pub actor: Option<String>,
+    pub action: Action,
+    /// In the order of the resource's fields. Null for passwords, and for fields that were not
+    /// there then.
+    pub values: Vec<Value>,
+}
+
 /// The plans of one declaration over a database; a cheap clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    database: Database,
+    plans: Arc<Plans>,
+}
 
 impl Store {
+    /// The most versions that [`Store::history`] reads.
+    pub const REVISIONS_MAX: usize = 1000;
+
     /// Compiles the statements of every resource of `schema`.
     #[must_use]
-    pub fn new(_database: Database, _schema: &Arc<Schema>) -> Self {
-        todo!()
+    pub fn new(database: Database, schema: &Arc<Schema>) -> Self {
+        let plans = Arc::new(Plans::new(schema));
+        if schema
+            .resources
+            .iter()
+            .any(|resource| !resource.search.is_empty())
+        {
+            // Where the thread is gone, every call says so.
+            let _ = database.send(Message::Watch(Arc::clone(&plans)));
+        }
+        Self { database, plans }
     }
 
     /// Reads one record, and hands its row to `read`.
@@ -93,12 +87,39 @@ impl Store {
     /// `Unavailable` or `Other`.
     pub async fn get<T>(
         &self,
-        _resource: &Resource,
-        _scope: Scope,
-        _key: &Key,
-        _read: impl FnOnce(&dyn Row) -> T,
+        resource: &Resource,
+        scope: Scope,
+        key: &Key,
+        read: impl FnOnce(&dyn Row) -> T,
     ) -> Result<Option<T>> {
-        todo!()
+        let plan = self.plans.of(resource);
+        let text = match scope {
+            Scope::Live => &plan.one_live,
+            Scope::Deleted => &plan.one_deleted,
+        };
+        let mut read = Some(read);
+        let now = self.database.read_now(|reader| {
+            read::one(&reader.connection, text, key, |row| {
+                read.take().map(|read| read(row))
+            })
+        })?;
+        if let Read::Done(found) = now {
+            return Ok(found.flatten());
+        }
+        let (plans, text, key, index) = (
+            Arc::clone(&self.plans),
+            Arc::clone(text),
+            key.clone(),
+            resource.index,
+        );
+        let later = self.database.read_later(move |connection| {
+            let resource = &plans.schema.resources[index];
+            Ok(read::one(connection, &text, &key, |row| {
+                to_record(resource, row)
+            })?)
+        });
+        let record = later.await?;
+        Ok(record.and_then(|record| read.map(|read| read(&record))))
     }
 
     /// Reads a page of records, hands each row to `each` in order, and returns how many
@@ -109,12 +130,103 @@ impl Store {
     /// `Unavailable` or `Other`.
     pub async fn list(
         &self,
-        _resource: &Resource,
-        _scope: Scope,
-        _query: &Query,
-        _each: &mut (dyn FnMut(&dyn Row) + Send),
+        resource: &Resource,
+        scope: Scope,
+        query: &Query,
+        each: &mut (dyn FnMut(&dyn Row) + Send),
     ) -> Result<u64> {
-        todo!()
+        let is_plain = scope == Scope::Live && query.filters.is_empty() && query.search.is_none();
+        if is_plain && let Some(walk) = self.plans.of(resource).walk(&query.order) {
+            let total_column = column::FIELDS + resource.fields.len();
+            let now = self
+                .database
+                .read_now(|reader| read::walk_page(reader, walk, query, total_column, each))?;
+            // An empty page has no row to carry the total.
+            if let Read::Done(Some(total)) = now {
+                return Ok(total);
+            }
+        }
+        let (records, total) = self.matching(resource, scope, query).await?;
+        for record in &records {
+            each(record);
+        }
+        Ok(total)
+    }
+
+    /// Reads a page and counts, in one snapshot: on this thread if it is quick.
+    async fn matching(
+        &self,
+        resource: &Resource,
+        scope: Scope,
+        query: &Query,
+    ) -> Result<(Vec<Record>, u64)> {
+        let contains = |test: &Test| matches!(test, Test::Contains(_));
+        let reads_texts =
+            query.search.is_some() || query.filters.iter().any(|filter| contains(&filter.test));
+        if !reads_texts {
+            let now = self.database.read_now(|reader| {
+                Ok(read::snapshot(&reader.connection, || {
+                    search::scan(&reader.connection, resource, scope, query)
+                }))
+            });
+            match now {
+                Ok(Read::Done(found)) => match found {
+                    Err(Error::Unavailable(_)) => {}
+                    other => return other,
+                },
+                Ok(Read::TooLong) => {}
+                Err(err) => return Err(err),
+            }
+        }
+        let (plans, query, index) = (Arc::clone(&self.plans), query.clone(), resource.index);
+        let later = self.database.read_later(move |connection| {
+            let resource = &plans.schema.resources[index];
+            read::snapshot(connection, || match (scope, &query.search) {
+                (Scope::Live, Some(_)) => {
+                    let waits = search::has_pending(connection, resource)?;
+                    Ok((search::page(connection, resource, &query)?, waits))
+                }
+                (Scope::Live, None) | (Scope::Deleted, _) => {
+                    Ok((search::scan(connection, resource, scope, &query)?, false))
+                }
+            })
+        });
+        let (found, waits) = later.await?;
+        if waits {
+            // Another program may have written them: this one's writer knows its own only. If
+            // its queue is full, the next search asks again.
+            let _ = self.database.send(Message::Index);
+        }
+        Ok(found)
+    }
+
+    /// The newest versions of a record first, up to `limit` and [`Store::REVISIONS_MAX`] of
+    /// them. `id` is [`Record::id`]; the history of a record outlives it. Empty for a resource
+    /// without `history`.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn history(
+        &self,
+        resource: &Resource,
+        id: i64,
+        limit: usize,
+    ) -> Result<Vec<Revision>> {
+        if !resource.history {
+            return Ok(Vec::new());
+        }
+        let limit = i64::try_from(limit.min(Self::REVISIONS_MAX)).unwrap_or(0);
+        let (plans, index) = (Arc::clone(&self.plans), resource.index);
+        let later = self.database.read_later(move |connection| {
+            let resource = &plans.schema.resources[index];
+            Ok(read::revisions(
+                connection,
+                resource,
+                &write::revisions(resource, id, limit),
+            )?)
+        });
+        later.await
     }
 
     /// Inserts a record with version 1. `key` is given for `uuid` and `string` keys, `None`
@@ -125,12 +237,79 @@ impl Store {
     /// `Taken`, `KeyTaken`, `NoReference`, `Full`, `Unavailable` or `Other`; nothing is stored.
     pub async fn insert(
         &self,
-        _resource: &Resource,
-        _key: Option<Key>,
-        _values: Vec<Value>,
-        _stamp: Stamp,
+        resource: &Resource,
+        key: Option<Key>,
+        values: Vec<Value>,
+        stamp: Stamp,
     ) -> Result<Record> {
-        todo!()
+        let key = key.filter(|_| resource.key.kind != KeyKind::Integer);
+        let steps = self.insertion(resource, key.as_ref(), &values, &stamp);
+        let id = self.write(resource, Work::Steps(steps)).await?;
+        let key = key.unwrap_or(Key::Integer(id));
+        Ok(Record {
+            key,
+            version: 1,
+            id,
+            deleted_at: None,
+            values,
+        })
+    }
+
+    /// Inserts several records, keys and values, in their order, all or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::insert`], of the first record that has one; nothing is stored then.
+    pub async fn insert_all(
+        &self,
+        resource: &Resource,
+        records: &[(Option<Key>, Vec<Value>)],
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let steps = records
+            .iter()
+            .flat_map(|(key, values)| self.insertion(resource, key.as_ref(), values, stamp));
+        self.write(resource, Work::Steps(steps.collect()))
+            .await
+            .map(drop)
+    }
+
+    fn insertion(
+        &self,
+        resource: &Resource,
+        key: Option<&Key>,
+        values: &[Value],
+        stamp: &Stamp,
+    ) -> Vec<Step> {
+        let fields = values.iter().enumerate();
+        let mut steps = write::reference_guards(&self.plans.schema, resource, key, fields);
+        let parameters = key
+            .map(Key::to_value)
+            .into_iter()
+            .chain(values.iter().cloned());
+        steps.push(Step {
+            text: Arc::clone(&self.plans.of(resource).insert),
+            parameters: parameters.map(Parameter::Value).collect(),
+            expect: Expect::Insert,
+        });
+        let id = Parameter::InsertedId;
+        self.remember(&mut steps, resource, Action::Create, id, stamp);
+        steps
+    }
+
+    /// Whether the resource never had a record, deleted ones counted.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn is_unused(&self, resource: &Resource) -> Result<bool> {
+        let name = resource.name.to_string();
+        // AUTOINCREMENT keeps the highest id that was ever given out in this table.
+        const HIGHEST: &str = "SELECT 1 FROM sqlite_sequence WHERE name = ?1 AND seq > 0";
+        let later = self.database.read_later(move |connection| {
+            Ok(!connection.prepare_cached(HIGHEST)?.exists([name])?)
+        });
+        later.await
     }
 
     /// Changes fields of a live record that is still in version `current.version`, and raises
@@ -141,12 +320,33 @@ impl Store {
     /// `Stale`, `Taken`, `NoReference`, `Full`, `Unavailable` or `Other`; nothing is changed.
     pub async fn update(
         &self,
-        _resource: &Resource,
-        _current: &Record,
-        _changes: Vec<(usize, Value)>,
-        _stamp: Stamp,
+        resource: &Resource,
+        current: &Record,
+        changes: Vec<(usize, Value)>,
+        stamp: Stamp,
     ) -> Result<()> {
-        todo!()
+        let references = changes.iter().map(|(field, value)| (*field, value));
+        let mut steps = vec![Step::new(
+            write::find(resource, Scope::Live, current.id, current.version),
+            Expect::Require(Refusal::Stale),
+        )];
+        let guards =
+            write::reference_guards(&self.plans.schema, resource, Some(&current.key), references);
+        match guards.is_empty() {
+            // The change is its own guard.
+            true => steps.clear(),
+            false => steps.extend(guards),
+        }
+        let update = write::update(resource, current.id, current.version, &changes);
+        steps.push(Step::new(update, Expect::Change(Refusal::Stale)));
+        self.remember(
+            &mut steps,
+            resource,
+            Action::Update,
+            Parameter::from(current.id),
+            &stamp,
+        );
+        self.write(resource, Work::Steps(steps)).await.map(drop)
     }
 
     /// Deletes a live record that is still in version `current.version`, softly or for good as
@@ -155,13 +355,43 @@ impl Store {
     /// # Errors
     ///
     /// `Stale`, `Referenced`, `Full`, `Unavailable` or `Other`; nothing is changed.
-    pub async fn delete(
+    pub async fn delete(&self, resource: &Resource, current: &Record, stamp: Stamp) -> Result<()> {
+        let (id, version) = (current.id, current.version);
+        let work = match resource.referrers.is_empty() && !resource.history {
+            true => {
+                let token = cascade::token(resource, id, version);
+                let delete = write::delete(resource, id, version, &stamp, &token);
+                Work::Steps(vec![Step::new(delete, Expect::Change(Refusal::Stale))])
+            }
+            false => Work::Delete(vec![Deletion {
+                resource: resource.index,
+                id,
+                version,
+                stamp,
+            }]),
+        };
+        self.write(resource, work).await.map(drop)
+    }
+
+    /// Deletes several live records, each still in the version that `records` has, all or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::delete`], of the first record that has one; nothing is changed then.
+    pub async fn delete_all(
         &self,
-        _resource: &Resource,
-        _current: &Record,
-        _stamp: Stamp,
+        resource: &Resource,
+        records: &[Record],
+        stamp: Stamp,
     ) -> Result<()> {
-        todo!()
+        let deletion = |record: &Record| Deletion {
+            resource: resource.index,
+            id: record.id,
+            version: record.version,
+            stamp: stamp.clone(),
+        };
+        let work = Work::Delete(records.iter().map(deletion).collect());
+        self.write(resource, work).await.map(drop)
     }
 
     /// Restores a record deleted softly, and those that its deletion took with it. Its version
@@ -169,14 +399,162 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// `Stale`, `Taken`, `KeyTaken`, `ParentDeleted`, `Full`, `Unavailable` or `Other`; nothing
-    /// is changed.
-    pub async fn restore(
+    /// `Stale`, `Taken`, `KeyTaken`, `ParentDeleted`, `Member`, `Full`, `Unavailable` or
+    /// `Other`; nothing is changed.
+    pub async fn restore(&self, resource: &Resource, current: &Record, stamp: Stamp) -> Result<()> {
+        if resource.delete == Delete::Hard {
+            return Err(Error::Stale);
+        }
+        let (id, version) = (current.id, current.version);
+        let work = Work::Restore(Restoration {
+            resource: resource.index,
+            id,
+            version,
+            stamp,
+        });
+        self.write(resource, work).await.map(drop)
+    }
+
+    fn remember(
         &self,
-        _resource: &Resource,
-        _current: &Record,
-        _stamp: Stamp,
-    ) -> Result<()> {
-        todo!()
+        steps: &mut Vec<Step>,
+        resource: &Resource,
+        action: Action,
+        id: Parameter,
+        stamp: &Stamp,
+    ) {
+        if resource.history {
+            steps.push(Step::new(
+                write::history(resource, action, id, stamp),
+                Expect::Run,
+            ));
+        }
+    }
+
+    async fn write(&self, resource: &Resource, work: Work) -> Result<i64> {
+        let plans = Arc::clone(&self.plans);
+        self.database
+            .write(Write {
+                plans,
+                resource: resource.index,
+                work,
+            })
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::draft::{field, resource, schema, text};
+    use crate::error::Error;
+    use carafe_model::kind::Kind;
+
+    /// A file that may not grow stands for a full disk: SQLite answers both with
+    /// `SQLITE_FULL`.
+    async fn limit_pages(database: &Database, pages: u32) {
+        let limit = move |connection: &Connection| {
+            let set = connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+            Ok(set?)
+        };
+        database.on_writer(limit).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_writes_and_heals() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
+        let database = Database::open(&url, Durability::Full).unwrap();
+        database.migrate(&schema).await.unwrap();
+        let store = Store::new(database.clone(), &schema);
+        let insert = |length: usize| {
+            let (store, schema) = (store.clone(), Arc::clone(&schema));
+            let stamp = Stamp {
+                at: String::new(),
+                actor: None,
+            };
+            tokio::spawn(async move {
+                store
+                    .insert(
+                        &schema.resources[0],
+                        None,
+                        vec![text(&"x".repeat(length))],
+                        stamp,
+                    )
+                    .await
+            })
+        };
+        insert(5).await.unwrap().unwrap();
+        limit_pages(&database, 50).await;
+        let writes: Vec<_> = (0..8).map(|_| insert(40_000)).collect();
+        let mut stored = 1;
+        for write in writes {
+            match write.await.unwrap() {
+                Ok(_) => stored += 1,
+                Err(err) => assert!(matches!(err, Error::Full(_)), "{err:?}"),
+            }
+        }
+        assert!((2..9).contains(&stored), "stored: {stored}");
+        let query = Query {
+            filters: Vec::new(),
+            search: None,
+            order: schema.resources[0].order.clone(),
+            page: 1,
+            per_page: 100,
+            paged: false,
+            fields: None,
+        };
+        let mut listed = 0;
+        let total = store
+            .list(&schema.resources[0], Scope::Live, &query, &mut |_| {
+                listed += 1
+            })
+            .await
+            .unwrap();
+        assert_eq!((total, listed), (stored, stored));
+        limit_pages(&database, 100_000).await;
+        insert(40_000).await.unwrap().unwrap();
+        assert_eq!(
+            database.check_integrity().await.unwrap(),
+            Vec::<String>::new()
+        );
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_lock_held_too_long_is_unavailable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
+        let database =
+            Database::open(&format!("sqlite:{}", path.display()), Durability::Full).unwrap();
+        database.migrate(&schema).await.unwrap();
+        let store = Store::new(database.clone(), &schema);
+        let no_wait =
+            |connection: &Connection| Ok(connection.busy_timeout(std::time::Duration::ZERO)?);
+        database.on_writer(no_wait).await.unwrap();
+        let other = Connection::open(path).unwrap();
+        let insert = || {
+            let stamp = Stamp {
+                at: String::new(),
+                actor: None,
+            };
+            store.insert(&schema.resources[0], None, vec![text("a")], stamp)
+        };
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let refused = insert().await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+        let key = Key::Integer(1);
+        let found = store
+            .get(&schema.resources[0], Scope::Live, &key, |_| ())
+            .await
+            .unwrap();
+        assert_eq!(found, None);
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(insert().await.unwrap().id, 1);
+        database.close().await;
     }
 }

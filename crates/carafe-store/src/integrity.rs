@@ -1,0 +1,92 @@
+//! Whether a database is what it should be.
+
+use rusqlite::Connection;
+
+use crate::error::Result;
+use crate::sqlite::connection::prepared;
+use crate::statement::{Identifier, Statement};
+
+/// What is wrong, a line each.
+pub(crate) fn check(connection: &Connection) -> Result<Vec<String>> {
+    // This looks into the search indexes too.
+    let mut complaints = texts(connection, "PRAGMA integrity_check")?;
+    complaints.retain(|line| line != "ok");
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, target): (String, String) = (row.get(0)?, row.get(2)?);
+        complaints.push(format!(
+            "a row of {table} refers to one of {target} that is not there"
+        ));
+    }
+    if exists(connection, "_carafe_count")? {
+        for table in texts(connection, "SELECT resource FROM _carafe_count")? {
+            check_table(connection, &table, &mut complaints)?;
+        }
+    }
+    Ok(complaints)
+}
+
+/// Compares the counter and the search index with the table.
+fn check_table(connection: &Connection, table: &str, complaints: &mut Vec<String>) -> Result<()> {
+    if !exists(connection, table)? {
+        return Ok(());
+    }
+    let columns = "SELECT name FROM pragma_table_info(?) WHERE name = '_deleted_at'";
+    let soft = connection.prepare(columns)?.exists([table])?;
+    let mut live = Statement::new("SELECT count(*) FROM ");
+    live.identifier(&Identifier::found(table));
+    live.push(if soft {
+        " WHERE _deleted_at IS NULL"
+    } else {
+        ""
+    });
+    let live = number(connection, &live)?;
+    let mut counter = Statement::new("SELECT live FROM _carafe_count WHERE resource = ");
+    counter.bind(table);
+    let counted = number(connection, &counter)?;
+    if live != counted {
+        complaints.push(format!(
+            "{table} has {live} records, but its counter says {counted}"
+        ));
+    }
+    let (index, pending) = (
+        format!("{table}__search_docsize"),
+        format!("{table}__pending"),
+    );
+    if exists(connection, &index)? && exists(connection, &pending)? {
+        let mut indexed = Statement::new("SELECT count(*) FROM ");
+        indexed.identifier(&Identifier::found(&index));
+        let indexed = number(connection, &indexed)?;
+        let mut waiting = Statement::new("SELECT count(*) FROM ");
+        waiting.identifier(&Identifier::found(&pending));
+        let waiting = number(connection, &waiting)?;
+        if waiting == 0 && indexed != live {
+            complaints.push(format!(
+                "{table} has {live} records, but its search index {indexed}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn exists(connection: &Connection, table: &str) -> Result<bool> {
+    let mut statement =
+        connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")?;
+    Ok(statement.exists([table])?)
+}
+
+fn number(connection: &Connection, statement: &Statement) -> Result<i64> {
+    let mut statement = prepared(connection, statement)?;
+    let mut rows = statement.raw_query();
+    Ok(match rows.next()? {
+        Some(row) => row.get(0)?,
+        None => 0,
+    })
+}
+
+fn texts(connection: &Connection, text: &'static str) -> Result<Vec<String>> {
+    let mut statement = connection.prepare(text)?;
+    let lines = statement.query_map([], |row| row.get(0))?;
+    Ok(lines.collect::<rusqlite::Result<_>>()?)
+}

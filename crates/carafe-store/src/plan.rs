@@ -1,0 +1,71 @@
+//! What is known of every request before it comes: the texts of its statements.
+
+use std::sync::Arc;
+
+use carafe_model::resource::{Order, Resource};
+use carafe_model::schema::Schema;
+
+use crate::select;
+use crate::statement::Text;
+use crate::store::Scope;
+use crate::write;
+
+/// The compiled statements of a schema.
+pub(crate) struct Plans {
+    pub(crate) schema: Arc<Schema>,
+    resources: Vec<Plan>,
+}
+
+/// The compiled statements of a resource.
+pub(crate) struct Plan {
+    pub(crate) one_live: Text,
+    pub(crate) one_deleted: Text,
+    pub(crate) insert: Text,
+    walks: Vec<Walk>,
+}
+
+/// The pages of all live records in an order that has an index.
+pub(crate) struct Walk {
+    order: Vec<Order>,
+    pub(crate) first_page: Text,
+    pub(crate) deep_page: Text,
+}
+
+impl Plans {
+    pub(crate) fn new(schema: &Arc<Schema>) -> Self {
+        let resources = schema.resources.iter().map(Plan::new).collect();
+        Self {
+            schema: Arc::clone(schema),
+            resources,
+        }
+    }
+
+    pub(crate) fn of(&self, resource: &Resource) -> &Plan {
+        &self.resources[resource.index]
+    }
+}
+
+impl Plan {
+    fn new(resource: &Resource) -> Self {
+        let pages = resource.pages.as_ref().map(|pages| &pages.order);
+        let orders = [Some(&resource.order), pages].into_iter().flatten();
+        let walks = orders
+            .filter(|order| select::is_walk(resource, order))
+            .map(|order| Walk {
+                order: order.clone(),
+                first_page: select::first_page(resource, order).into_text(),
+                deep_page: select::deep_page(resource, order).into_text(),
+            });
+        Self {
+            one_live: select::one(resource, Scope::Live).into_text(),
+            one_deleted: select::one(resource, Scope::Deleted).into_text(),
+            insert: write::insert(resource).into_text(),
+            walks: walks.collect(),
+        }
+    }
+
+    /// The walk for an order, if it is one of those that were declared.
+    pub(crate) fn walk(&self, order: &[Order]) -> Option<&Walk> {
+        self.walks.iter().find(|walk| walk.order == order)
+    }
+}

@@ -1,0 +1,110 @@
+//! Reads, run on a connection.
+
+use carafe_model::key::Key;
+use carafe_model::query::Query;
+use carafe_model::resource::Resource;
+use carafe_model::value::{Cell, Row, Value};
+use rusqlite::Connection;
+
+use crate::error::Result;
+use crate::plan::Walk;
+use crate::sqlite::connection::{self, bind};
+use crate::sqlite::readers::Reader;
+use crate::sqlite::row::{SqliteRow, to_value};
+use crate::statement::Statement;
+use crate::store::{Action, Revision};
+
+/// Reads one row by key.
+pub(crate) fn one<T>(
+    connection: &Connection,
+    text: &str,
+    key: &Key,
+    read: impl FnOnce(&dyn Row) -> T,
+) -> rusqlite::Result<Option<T>> {
+    let mut statement = connection.prepare_cached(text)?;
+    match key {
+        Key::Integer(id) => statement.raw_bind_parameter(1, *id)?,
+        Key::Text(text) => statement.raw_bind_parameter(1, text.as_str())?,
+    }
+    let mut rows = statement.raw_query();
+    Ok(rows.next()?.map(|row| read(&SqliteRow(row))))
+}
+
+/// Reads a page of all live records where an index has the order, rows handed over in place,
+/// and returns the total; `None` for an empty page.
+pub(crate) fn walk_page(
+    reader: &Reader,
+    walk: &Walk,
+    query: &Query,
+    total_column: usize,
+    each: &mut (dyn FnMut(&dyn Row) + Send),
+) -> rusqlite::Result<Option<u64>> {
+    let deep = query.offset() > 0;
+    let text = if deep {
+        &walk.deep_page
+    } else {
+        &walk.first_page
+    };
+    let mut statement = reader.connection.prepare_cached(text)?;
+    bind(&mut statement, 1, &whole(query.per_page))?;
+    if deep {
+        bind(&mut statement, 2, &whole(query.offset()))?;
+    }
+    let mut rows = statement.raw_query();
+    let mut total = None;
+    while let Some(row) = rows.next()? {
+        let row = SqliteRow(row);
+        if total.is_none() {
+            // What takes long is the way to the first row. The rest is one page, and a row that
+            // was handed over cannot be taken back.
+            reader.lift_limit();
+            total = match row.cell(total_column) {
+                Cell::Integer(total) => Some(u64::try_from(total).unwrap_or(0)),
+                Cell::Null | Cell::Number(_) | Cell::Text(_) => Some(0),
+            };
+        }
+        each(&row);
+    }
+    Ok(total)
+}
+
+fn whole(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Runs reads that see one state of the database.
+pub(crate) fn snapshot<T>(connection: &Connection, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    connection.prepare_cached("BEGIN")?.raw_execute()?;
+    let outcome = read();
+    if !connection.is_autocommit() {
+        connection.prepare_cached("COMMIT")?.raw_execute()?;
+    }
+    outcome
+}
+
+pub(crate) fn revisions(
+    connection: &Connection,
+    resource: &Resource,
+    statement: &Statement,
+) -> rusqlite::Result<Vec<Revision>> {
+    let mut statement = connection::prepared(connection, statement)?;
+    let mut rows = statement.raw_query();
+    let mut revisions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let action: String = row.get(3)?;
+        let fields = resource.fields.iter().enumerate();
+        revisions.push(Revision {
+            version: row.get(0)?,
+            at: row.get(1)?,
+            actor: row.get(2)?,
+            action: Action::ALL
+                .into_iter()
+                .find(|known| known.as_str() == action)
+                .unwrap_or(Action::Update),
+            values: fields
+                .map(|(position, field)| to_value(&field.kind, SqliteRow(row).cell(4 + position)))
+                .collect(),
+        });
+    }
+    Ok(revisions)
+}

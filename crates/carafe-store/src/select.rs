@@ -1,0 +1,364 @@
+//! Statements that read: pure functions of a resource and a query.
+
+use carafe_model::query::{Filter, Query, Test};
+use carafe_model::resource::{Delete, Order, Resource};
+use carafe_model::value::Value;
+
+use crate::ddl;
+use crate::statement::Statement;
+use crate::store::Scope;
+use crate::table;
+
+/// One record by key.
+pub(crate) fn one(resource: &Resource, scope: Scope) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    table::row(&mut sql, resource);
+    sql.push(" FROM ")
+        .name(&resource.name)
+        .push(" WHERE ")
+        .name(&resource.key.field);
+    sql.push(" = ").hole().push(" AND ");
+    table::scope(&mut sql, resource, scope);
+    if scope == Scope::Deleted && resource.delete == Delete::Soft {
+        // A key is free again after deletion: the last one that had it.
+        sql.push(" ORDER BY _deleted_at DESC, ");
+        table::id(&mut sql, resource);
+        sql.push(" DESC LIMIT 1");
+    }
+    sql
+}
+
+/// A page of all live records in an order that has an index, each row with the total in the
+/// column after the last field: one statement, so one snapshot. Parameters: limit, and for
+/// deep pages offset.
+pub(crate) fn first_page(resource: &Resource, order: &[Order]) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    table::row(&mut sql, resource);
+    sql.push(", ");
+    total(&mut sql, resource, Scope::Live);
+    from_index(&mut sql, resource, order);
+    sql.push(" LIMIT ").hole();
+    sql
+}
+
+/// As [`first_page`], from an offset on, which is the second parameter. The rows before it are
+/// passed over in the index, which has many more of them on a page than the table; where the
+/// order is that of the ids and these have no gap, they are not passed over at all.
+pub(crate) fn deep_page(resource: &Resource, order: &[Order]) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    table::row(&mut sql, resource);
+    sql.push(", ");
+    total(&mut sql, resource, Scope::Live);
+    match order.first() {
+        Some(step) if table::is_id(resource, step.column) => {
+            by_id(&mut sql, resource, order, step.descending);
+        }
+        _ => {
+            sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+            table::id(&mut sql, resource);
+            sql.push(" IN (SELECT ");
+            table::id(&mut sql, resource);
+            from_index(&mut sql, resource, order);
+            sql.push(" LIMIT ?1 OFFSET ?2) ORDER BY ");
+            table::order(&mut sql, resource, order);
+        }
+    }
+    sql
+}
+
+/// From the id that the page starts with: the first id and the offset added, if there are as
+/// many rows as there are numbers from the first id to the last, else found by walking.
+fn by_id(sql: &mut Statement, resource: &Resource, order: &[Order], descending: bool) {
+    from_live(sql, resource, order);
+    sql.push(" AND ").name(&resource.key.field);
+    sql.push(if descending { " <= " } else { " >= " });
+    sql.push("(SELECT CASE WHEN last - first + 1 = ");
+    total(sql, resource, Scope::Live);
+    sql.push(if descending {
+        " THEN last - ?2 ELSE (SELECT "
+    } else {
+        " THEN first + ?2 ELSE (SELECT "
+    });
+    sql.name(&resource.key.field);
+    from_index(sql, resource, order);
+    sql.push(" LIMIT 1 OFFSET ?2) END FROM (SELECT (SELECT min(")
+        .name(&resource.key.field)
+        .push(")");
+    from_live(sql, resource, order);
+    sql.push(") AS first, (SELECT max(")
+        .name(&resource.key.field)
+        .push(")");
+    from_live(sql, resource, order);
+    sql.push(") AS last)) ORDER BY ");
+    table::order(sql, resource, order);
+    sql.push(" LIMIT ?1");
+}
+
+fn from_index(sql: &mut Statement, resource: &Resource, order: &[Order]) {
+    from_live(sql, resource, order);
+    sql.push(" ORDER BY ");
+    table::order(sql, resource, order);
+}
+
+fn from_live(sql: &mut Statement, resource: &Resource, order: &[Order]) {
+    sql.push(" FROM ").name(&resource.name);
+    if let Some(index) = ddl::order_index(resource, order) {
+        // Without this the planner may walk the table itself, past any number of deleted rows.
+        sql.push(" INDEXED BY ").identifier(&index);
+    }
+    sql.push(" WHERE ");
+    table::scope(sql, resource, Scope::Live);
+}
+
+fn total(sql: &mut Statement, resource: &Resource, scope: Scope) {
+    sql.push(match scope {
+        Scope::Live => "(SELECT live FROM _carafe_count WHERE resource = ",
+        Scope::Deleted => "(SELECT deleted FROM _carafe_count WHERE resource = ",
+    });
+    sql.name_text(&resource.name).push(")");
+}
+
+/// How many records match: from the counter where nothing is filtered.
+pub(crate) fn count(resource: &Resource, scope: Scope, query: &Query) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    if query.filters.is_empty() && query.search.is_none() {
+        total(&mut sql, resource, scope);
+        return sql;
+    }
+    sql.push("count(*) FROM ")
+        .name(&resource.name)
+        .push(" WHERE ");
+    condition(&mut sql, resource, scope, query);
+    sql
+}
+
+/// A page of the records that match, by any order.
+pub(crate) fn page(resource: &Resource, scope: Scope, query: &Query) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    table::row(&mut sql, resource);
+    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    condition(&mut sql, resource, scope, query);
+    sql.push(" ORDER BY ");
+    table::order(&mut sql, resource, &query.order);
+    limit(&mut sql, query);
+    sql
+}
+
+/// The ids of all records that pass the filters, by any order; `search` is left aside.
+pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    table::id(&mut sql, resource);
+    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    table::scope(&mut sql, resource, Scope::Live);
+    filters(&mut sql, resource, &query.filters);
+    sql.push(" ORDER BY ");
+    table::order(&mut sql, resource, &query.order);
+    sql
+}
+
+/// Those of the records with the ids of a JSON array that pass the filters, counted.
+pub(crate) fn count_of(resource: &Resource, query: &Query, ids: &str) -> Statement {
+    let mut sql = Statement::new("SELECT count(*)");
+    among(&mut sql, resource, query, ids);
+    sql
+}
+
+/// Those of the records with the ids of a JSON array that pass the filters, a page of them from
+/// `offset`.
+pub(crate) fn page_of(resource: &Resource, query: &Query, ids: &str, offset: u64) -> Statement {
+    let mut sql = Statement::new("SELECT ");
+    table::row(&mut sql, resource);
+    among(&mut sql, resource, query, ids);
+    sql.push(" ORDER BY ");
+    table::order(&mut sql, resource, &query.order);
+    sql.push(" LIMIT ")
+        .bind(whole(query.per_page))
+        .push(" OFFSET ")
+        .bind(whole(offset));
+    sql
+}
+
+fn among(sql: &mut Statement, resource: &Resource, query: &Query, ids: &str) {
+    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    table::id(sql, resource);
+    sql.push(" IN (SELECT value FROM json_each(")
+        .bind(ids)
+        .push(")) AND ");
+    table::scope(sql, resource, Scope::Live);
+    filters(sql, resource, &query.filters);
+}
+
+fn limit(sql: &mut Statement, query: &Query) {
+    sql.push(" LIMIT ").bind(whole(query.per_page));
+    if query.offset() > 0 {
+        sql.push(" OFFSET ").bind(whole(query.offset()));
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Scope, filters and search, the last by reading every text.
+fn condition(sql: &mut Statement, resource: &Resource, scope: Scope, query: &Query) {
+    table::scope(sql, resource, scope);
+    filters(sql, resource, &query.filters);
+    if let Some(search) = &query.search {
+        sql.push(" AND ");
+        contains(sql, resource, &search.folded);
+    }
+}
+
+/// Whether one of the searched fields has the folded text in it.
+pub(crate) fn contains(sql: &mut Statement, resource: &Resource, folded: &str) {
+    sql.push("carafe_contains(").bind(folded);
+    for &field in &resource.search {
+        sql.push(", ").name(&resource.fields[field].name);
+    }
+    sql.push(")");
+}
+
+fn filters(sql: &mut Statement, resource: &Resource, filters: &[Filter]) {
+    for filter in filters {
+        sql.push(" AND ");
+        self::filter(sql, resource, filter);
+    }
+}
+
+fn filter(sql: &mut Statement, resource: &Resource, filter: &Filter) {
+    let name = resource.column_name(filter.column);
+    let mut compare = |operator: &'static str, value: &Value| {
+        sql.name(name).push(operator).bind(value.clone());
+    };
+    match &filter.test {
+        Test::Equal(value) => compare(" = ", value),
+        Test::NotEqual(value) => compare(" IS NOT ", value),
+        Test::Less(value) => compare(" < ", value),
+        Test::AtMost(value) => compare(" <= ", value),
+        Test::Greater(value) => compare(" > ", value),
+        Test::AtLeast(value) => compare(" >= ", value),
+        Test::In(values) => {
+            sql.name(name).push(" IN (");
+            for (position, value) in values.iter().filter(|value| !value.is_null()).enumerate() {
+                if position > 0 {
+                    sql.push(", ");
+                }
+                sql.bind(value.clone());
+            }
+            sql.push(")");
+        }
+        Test::Contains(folded) => {
+            sql.push("carafe_contains(")
+                .bind(folded.as_str())
+                .push(", ")
+                .name(name)
+                .push(")");
+        }
+        Test::IsNull(true) => {
+            sql.name(name).push(" IS NULL");
+        }
+        Test::IsNull(false) => {
+            sql.name(name).push(" IS NOT NULL");
+        }
+    }
+}
+
+/// Whether an index, or the table itself, has the live rows in this order or its reverse.
+pub(crate) fn is_walk(resource: &Resource, order: &[Order]) -> bool {
+    let orders = table::indexed_orders(resource);
+    orders.contains(&order) || orders.contains(&table::reversed(order).as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use carafe_model::key::KeyKind;
+    use carafe_model::kind::Kind;
+    use carafe_model::query::Search;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::draft::{field, order, resource, schema, text};
+
+    fn schemas() -> [std::sync::Arc<carafe_model::schema::Schema>; 2] {
+        let fields = || vec![field("title", Kind::String), field("rank", Kind::Integer)];
+        [
+            schema(vec![
+                resource("notes", fields())
+                    .search(&["title"])
+                    .order(&["-rank"]),
+            ]),
+            schema(vec![
+                resource("tags", fields())
+                    .key("name", KeyKind::String)
+                    .hard(),
+            ]),
+        ]
+    }
+
+    fn query(resource: &Resource) -> Query {
+        Query {
+            filters: Vec::new(),
+            search: None,
+            order: resource.order.clone(),
+            page: 3,
+            per_page: 10,
+            paged: false,
+            fields: None,
+        }
+    }
+
+    #[test]
+    fn one_record() {
+        let [soft, hard] = schemas();
+        let [notes, tags] = [&soft.resources[0], &hard.resources[0]];
+        assert_snapshot!(one(notes, Scope::Live).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ? AND _deleted_at IS NULL"#);
+        assert_snapshot!(one(notes, Scope::Deleted).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ? AND _deleted_at IS NOT NULL ORDER BY _deleted_at DESC, "id" DESC LIMIT 1"#);
+        assert_snapshot!(one(tags, Scope::Live).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = ? AND TRUE"#);
+        assert_snapshot!(one(tags, Scope::Deleted).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = ? AND FALSE"#);
+    }
+
+    #[test]
+    fn walks() {
+        let [soft, hard] = schemas();
+        let [notes, tags] = [&soft.resources[0], &hard.resources[0]];
+        assert_snapshot!(first_page(notes, &notes.order).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
+        assert_snapshot!(deep_page(notes, &notes.order).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC"#);
+        let by_key = order(notes, &["-id"]);
+        assert_snapshot!(deep_page(notes, &by_key).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT live FROM _carafe_count WHERE resource = 'notes') THEN last - ?2 ELSE (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET ?2) END FROM (SELECT (SELECT min("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS last)) ORDER BY "id" DESC LIMIT ?1"#);
+        assert_snapshot!(first_page(tags, &tags.order).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'tags') FROM "tags" INDEXED BY "tags__key" WHERE TRUE ORDER BY "name" LIMIT ?"#);
+        assert!(is_walk(notes, &order(notes, &["rank"])));
+        assert!(!is_walk(notes, &order(notes, &["title"])));
+    }
+
+    #[test]
+    fn pages_and_counts() {
+        let [soft, _] = schemas();
+        let notes = &soft.resources[0];
+        let plain = query(notes);
+        assert_snapshot!(count(notes, Scope::Deleted, &plain).text(), @r#"SELECT (SELECT deleted FROM _carafe_count WHERE resource = 'notes')"#);
+        let one = |name: &str, test| Filter {
+            column: notes.column(name).expect("a column"),
+            test,
+        };
+        let filters = vec![
+            one("title", Test::Equal(text("a"))),
+            one("title", Test::NotEqual(text("b"))),
+            one("rank", Test::Less(Value::Integer(1))),
+            one(
+                "rank",
+                Test::In(vec![Value::Integer(1), Value::Null, Value::Integer(2)]),
+            ),
+            one("title", Test::Contains("c".to_owned())),
+            one("rank", Test::IsNull(false)),
+        ];
+        let query = Query {
+            filters,
+            search: Search::parse("D"),
+            ..plain
+        };
+        assert_snapshot!(page(notes, Scope::Live, &query).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
+        assert_eq!(page(notes, Scope::Live, &query).parameters().len(), 9);
+        assert_snapshot!(count(notes, Scope::Live, &query).text(), @r#"SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title")"#);
+        assert_snapshot!(page_of(notes, &Query { filters: Vec::new(), ..query }, "[1]", 0).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
+    }
+}

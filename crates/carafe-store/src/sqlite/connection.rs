@@ -1,0 +1,176 @@
+//! Opening a connection, and running statements on it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use carafe_model::fold;
+use carafe_model::value::Value;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection, OpenFlags};
+
+use crate::search;
+use crate::sqlite::row::valid;
+use crate::statement::{Parameter, Statement};
+use crate::store::Durability;
+
+/// How long one waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements that a connection keeps.
+const STATEMENTS_MAX: usize = 256;
+
+/// Pages in the log before a commit carries them over into the database: 8 MiB. A larger log
+/// makes writes slower.
+const CHECKPOINT_PAGES: i64 = 2000;
+
+/// Bytes that the log is cut to after a checkpoint.
+const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
+const READER_CACHE_KIB: i64 = 2 * 1024;
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Memory,
+}
+
+impl Place {
+    /// `sqlite:PATH`, also written `sqlite://PATH`, or `sqlite::memory:`.
+    pub(crate) fn parse(url: &str) -> Option<Self> {
+        let path = url.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        match path {
+            "" => None,
+            ":memory:" => Some(Place::Memory),
+            path => Some(Place::File(PathBuf::from(path))),
+        }
+    }
+}
+
+/// The connection that writes; makes the file if it is not there.
+pub(crate) fn writer(place: &Place, durability: Durability) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match place {
+        Place::File(path) => Connection::open_with_flags(path, flags)?,
+        Place::Memory => Connection::open_in_memory_with_flags(flags)?,
+    };
+    prepare(&connection, WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    if *place != Place::Memory {
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection
+            .pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+        connection.pragma_update_and_check(
+            None,
+            "journal_size_limit",
+            LOG_BYTES_MAX,
+            |_| Ok(()),
+        )?;
+    }
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    Ok(connection)
+}
+
+/// A connection that reads. It may write to the file's shared memory, which reading a log
+/// needs, but no statement of it can change anything.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection, READER_CACHE_KIB)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Negative: in KiB and not in pages.
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // What is read from a damaged file is checked and not trusted.
+    connection.pragma_update(None, "cell_size_check", true)?;
+    register(connection)
+}
+
+/// The functions that statements of ours call. No trigger or index does, because other
+/// programs, which lack them, fire those.
+fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("carafe_contains", -1, flags, |context| {
+        let ValueRef::Text(folded) = context.get_raw(0) else {
+            return Ok(false);
+        };
+        let folded = valid(folded);
+        Ok(
+            (1..context.len()).any(|index| match context.get_raw(index) {
+                ValueRef::Text(text) => fold::contains(valid(text), folded),
+                ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
+                    false
+                }
+            }),
+        )
+    })?;
+    connection.create_scalar_function("carafe_indexed", -1, flags, |context| {
+        let texts = (0..context.len()).filter_map(|index| match context.get_raw(index) {
+            ValueRef::Text(text) => Some(valid(text)),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => None,
+        });
+        Ok(search::indexed_text(texts))
+    })
+}
+
+/// A statement of `text` from the cache, with `parameters` bound.
+pub(crate) fn bound<'c>(
+    connection: &'c Connection,
+    text: &str,
+    parameters: &[Parameter],
+    inserted_id: i64,
+) -> rusqlite::Result<CachedStatement<'c>> {
+    let mut statement = connection.prepare_cached(text)?;
+    for (index, parameter) in (1..).zip(parameters) {
+        match parameter {
+            Parameter::InsertedId => statement.raw_bind_parameter(index, inserted_id),
+            Parameter::Value(value) => bind(&mut statement, index, value),
+        }?;
+    }
+    Ok(statement)
+}
+
+/// A statement from the cache.
+pub(crate) fn prepared<'c>(
+    connection: &'c Connection,
+    statement: &Statement,
+) -> rusqlite::Result<CachedStatement<'c>> {
+    bound(connection, statement.text(), statement.parameters(), 0)
+}
+
+/// Runs a statement, and returns how many rows it changed.
+pub(crate) fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<usize> {
+    prepared(connection, statement)?.raw_execute()
+}
+
+/// Binds a value.
+pub(crate) fn bind(
+    statement: &mut rusqlite::Statement<'_>,
+    index: usize,
+    value: &Value,
+) -> rusqlite::Result<()> {
+    match value {
+        Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null),
+        Value::Boolean(value) => statement.raw_bind_parameter(index, *value),
+        Value::Integer(value) => statement.raw_bind_parameter(index, *value),
+        Value::Number(value) => statement.raw_bind_parameter(index, *value),
+        Value::Text(value) => statement.raw_bind_parameter(index, value.as_str()),
+    }
+}

@@ -1,0 +1,281 @@
+//! The one thread that writes. It takes what waits, runs it in one transaction, commits once,
+//! and answers all: group commit.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::cascade::{Deletion, Restoration};
+use crate::error::{Cause, Error, Result};
+use crate::plan::Plans;
+use crate::search::Indexer;
+use crate::sqlite::connection::bound;
+use crate::sqlite::failure;
+use crate::write::{Expect, Step};
+
+/// Messages that wait for the thread.
+pub(crate) const QUEUE_MAX: usize = 4096;
+
+/// Writes of one transaction.
+const BATCH_MAX: usize = 512;
+
+/// How long no message must have come before waiting rows are indexed. Clients that wait for an
+/// answer before they write again are quicker.
+const QUIET: Duration = Duration::from_millis(4);
+
+pub(crate) enum Message {
+    Write(Request),
+    /// Something that needs the connection outside of any transaction.
+    Job(Job),
+    /// The search indexes of these plans are to be kept.
+    Watch(Arc<Plans>),
+    /// A search found rows that wait for the index.
+    Index,
+    Close(oneshot::Sender<()>),
+}
+
+pub(crate) type Job = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A write, and who waits for its answer: the id of the row that it made, or 0.
+pub(crate) struct Request {
+    pub(crate) write: Write,
+    pub(crate) reply: oneshot::Sender<Result<i64>>,
+}
+
+/// Changes that are made all or none.
+pub(crate) struct Write {
+    pub(crate) plans: Arc<Plans>,
+    /// The resource that the write is about.
+    pub(crate) resource: usize,
+    pub(crate) work: Work,
+}
+
+pub(crate) enum Work {
+    Steps(Vec<Step>),
+    Delete(Vec<Deletion>),
+    Restore(Restoration),
+}
+
+struct Writer {
+    connection: Connection,
+    indexer: Indexer,
+}
+
+/// Serves messages until one closes or all senders are gone.
+pub(crate) fn run(connection: Connection, messages: &Receiver<Message>) {
+    let mut writer = Writer {
+        connection,
+        indexer: Indexer::default(),
+    };
+    let mut held = None;
+    while let Some(message) = held.take().or_else(|| writer.next(messages)) {
+        match message {
+            Message::Write(first) => {
+                let (batch, ended_by) = drain(first, messages);
+                held = ended_by;
+                writer.commit_all(batch);
+            }
+            Message::Job(job) => job(&writer.connection),
+            Message::Watch(plans) => writer.indexer.watch(plans),
+            Message::Index => writer.indexer.wake(),
+            Message::Close(reply) => {
+                writer.close();
+                // Nobody waits any more: fine.
+                let _ = reply.send(());
+                return;
+            }
+        }
+        writer.indexer.catch_up(&writer.connection);
+    }
+    writer.close();
+}
+
+/// The writes that wait already, up to the first message that is none.
+fn drain(first: Request, messages: &Receiver<Message>) -> (Vec<Request>, Option<Message>) {
+    let mut batch = vec![first];
+    while batch.len() < BATCH_MAX {
+        match messages.try_recv() {
+            Ok(Message::Write(request)) => batch.push(request),
+            Ok(other) => return (batch, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (batch, None)
+}
+
+impl Writer {
+    /// The next message; rows that wait for the search index are indexed while none comes.
+    fn next(&mut self, messages: &Receiver<Message>) -> Option<Message> {
+        while self.indexer.has_work() {
+            match messages.recv_timeout(QUIET) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) => self.indexer.step(&self.connection),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        messages.recv().ok()
+    }
+
+    /// Commits a batch in one transaction. Where that fails as a whole, each write is run again
+    /// in one of its own.
+    fn commit_all(&mut self, batch: Vec<Request>) {
+        match self.commit(&batch) {
+            Ok(outcomes) => self.answer(batch.into_iter().zip(outcomes)),
+            Err(err) => {
+                tracing::warn!(error = %err, writes = batch.len(), "A group of writes was not committed");
+                self.commit_each(batch, err);
+            }
+        }
+    }
+
+    /// Answers come after the commit only. An error means that nothing was stored.
+    fn commit(&mut self, batch: &[Request]) -> Result<Vec<Result<i64>>> {
+        begin(&self.connection)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for request in batch {
+            let outcome = execute(&self.connection, &request.write);
+            // A full disk, an I/O error or no memory can end the whole transaction.
+            if self.connection.is_autocommit() {
+                return Err(outcome.err().unwrap_or_else(lost));
+            }
+            outcomes.push(outcome);
+        }
+        commit(&self.connection)?;
+        Ok(outcomes)
+    }
+
+    fn commit_each(&mut self, batch: Vec<Request>, err: Error) {
+        if batch.len() == 1 || matches!(err, Error::Unavailable(_)) {
+            let refused = batch.into_iter().map(|request| (request, Err(same(&err))));
+            return self.answer(refused);
+        }
+        for request in batch {
+            let outcome = match self.commit(std::slice::from_ref(&request)) {
+                Ok(mut outcomes) => outcomes.pop().unwrap_or_else(|| Err(lost())),
+                Err(err) => Err(err),
+            };
+            self.answer([(request, outcome)]);
+        }
+    }
+
+    fn answer(&mut self, outcomes: impl IntoIterator<Item = (Request, Result<i64>)>) {
+        for (request, outcome) in outcomes {
+            if outcome.is_ok() {
+                self.indexer.note(&request.write);
+            }
+            // A write whose caller has gone away stands all the same.
+            let _ = request.reply.send(outcome);
+        }
+    }
+
+    /// Carries the log over into the database, so that the file is whole by itself.
+    fn close(&self) {
+        let checkpoint = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(err) = checkpoint {
+            // The next start reads the log.
+            tracing::warn!(error = %err, "The log was not carried over into the database");
+        }
+    }
+}
+
+/// Runs a write in the open transaction. After an error nothing of it is left there.
+fn execute(connection: &Connection, write: &Write) -> Result<i64> {
+    if let Work::Steps(steps) = &write.work
+        && steps.iter().filter(|step| step.changes()).count() <= 1
+    {
+        // One statement is all or nothing by itself.
+        return run_steps(connection, write, steps);
+    }
+    plain(connection, "SAVEPOINT one")?;
+    let outcome = match &write.work {
+        Work::Steps(steps) => run_steps(connection, write, steps),
+        Work::Delete(deletions) => deletions
+            .iter()
+            .try_for_each(|deletion| deletion.run(connection, &write.plans.schema))
+            .map(|()| 0),
+        Work::Restore(restoration) => restoration.run(connection, &write.plans.schema).map(|()| 0),
+    };
+    if outcome.is_err() && !connection.is_autocommit() {
+        plain(connection, "ROLLBACK TO one")?;
+    }
+    if !connection.is_autocommit() {
+        plain(connection, "RELEASE one")?;
+    }
+    outcome
+}
+
+fn run_steps(connection: &Connection, write: &Write, steps: &[Step]) -> Result<i64> {
+    let mut inserted_id = 0;
+    for step in steps {
+        run_step(connection, step, &mut inserted_id)
+            .map_err(|err| failure::of_write(&write.plans.schema.resources[write.resource], err))?
+            .map_or(Ok(()), Err)?;
+    }
+    Ok(inserted_id)
+}
+
+/// Runs a step; `Some` is the refusal of its guard.
+fn run_step(
+    connection: &Connection,
+    step: &Step,
+    inserted_id: &mut i64,
+) -> rusqlite::Result<Option<Error>> {
+    let mut statement = bound(connection, &step.text, &step.parameters, *inserted_id)?;
+    let refusal = match step.expect {
+        Expect::Insert => {
+            statement.raw_execute()?;
+            *inserted_id = connection.last_insert_rowid();
+            None
+        }
+        Expect::Run => {
+            statement.raw_execute()?;
+            None
+        }
+        Expect::Change(refusal) => (statement.raw_execute()? != 1).then_some(refusal),
+        Expect::Require(refusal) => statement.raw_query().next()?.is_none().then_some(refusal),
+    };
+    Ok(refusal.map(Error::from))
+}
+
+/// Opens a transaction that can write.
+pub(crate) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    plain(connection, "BEGIN IMMEDIATE")
+}
+
+/// Commits, or leaves no transaction behind.
+pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    plain(connection, "COMMIT").inspect_err(|_| rollback(connection))
+}
+
+/// Ends what transaction there is.
+pub(crate) fn rollback(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(err) = plain(connection, "ROLLBACK")
+    {
+        tracing::error!(error = %err, "A transaction was not rolled back");
+    }
+}
+
+fn plain(connection: &Connection, text: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(text)?.raw_execute().map(drop)
+}
+
+fn lost() -> Error {
+    Error::Unavailable(Cause::from("the transaction was lost"))
+}
+
+/// The same error for another write of the batch.
+fn same(err: &Error) -> Error {
+    let cause = |err: &dyn std::fmt::Display| Cause::from(err.to_string());
+    match err {
+        Error::Full(inner) => Error::Full(cause(inner)),
+        Error::Unavailable(inner) => Error::Unavailable(cause(inner)),
+        Error::Other(inner) => Error::Other(cause(inner)),
+        other => Error::Other(cause(other)),
+    }
+}

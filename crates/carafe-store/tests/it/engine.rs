@@ -1,0 +1,196 @@
+//! The engine: group commit, closing, limits.
+
+use std::sync::Arc;
+
+use carafe_model::key::Key;
+use carafe_model::kind::Kind;
+use carafe_model::schema::Schema;
+use carafe_store::error::Error;
+use carafe_store::store::{Database, Durability};
+
+use crate::support::{Bed, field, resource, schema, stamp, text, unique};
+
+fn notes() -> Arc<Schema> {
+    schema(vec![
+        resource("notes", vec![unique(field("title", Kind::String))])
+            .hard()
+            .history(),
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_is_there_after_reopening() {
+    let bed = Bed::file(&notes()).await;
+    let writes: Vec<_> = (0..500)
+        .map(|number| {
+            let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
+            // Every title twice: half of the group is refused, and takes nothing else with it.
+            let title = text(&format!("n{}", number / 2));
+            tokio::spawn(async move {
+                store
+                    .insert(&schema.resources[0], None, vec![title], stamp())
+                    .await
+            })
+        })
+        .collect();
+    let mut made = Vec::new();
+    for write in writes {
+        match write.await.unwrap() {
+            Ok(record) => made.push(record),
+            Err(err) => assert!(matches!(err, Error::Taken { unique: 0 }), "{err:?}"),
+        }
+    }
+    assert_eq!(made.len(), 250);
+    let bed = bed.reopen().await;
+    assert_eq!(bed.all("notes").await.1, 250);
+    for record in made {
+        assert_eq!(bed.get("notes", &record.key).await.as_ref(), Some(&record));
+        assert_eq!(
+            bed.store
+                .history(bed.resource("notes"), record.id, 9)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+    bed.finish().await;
+}
+
+#[tokio::test]
+async fn ids_are_never_used_again() {
+    let bed = Bed::file(&notes()).await;
+    for _ in 0..2 {
+        let made = bed.insert("notes", vec![text("a")]).await.unwrap();
+        bed.delete("notes", &made).await.unwrap();
+    }
+    let bed = bed.reopen().await;
+    assert_eq!(bed.insert("notes", vec![text("a")]).await.unwrap().id, 3);
+    bed.finish().await;
+}
+
+#[tokio::test]
+async fn a_write_whose_caller_has_gone_stands() {
+    for bed in Bed::both(&notes()).await {
+        let mut write = Box::pin(bed.insert("notes", vec![text("a")]));
+        let waker = std::task::Waker::noop();
+        let first = write
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(waker));
+        assert!(first.is_pending() || first.is_ready());
+        drop(write);
+        bed.insert("notes", vec![text("b")]).await.unwrap();
+        assert_eq!(bed.all("notes").await.1, 2);
+        bed.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_closed_database_says_so() {
+    for bed in Bed::both(&notes()).await {
+        bed.insert("notes", vec![text("a")]).await.unwrap();
+        bed.database.close().await;
+        bed.database.close().await;
+        let write = bed.insert("notes", vec![text("b")]).await;
+        assert!(matches!(write, Err(Error::Unavailable(_))), "{write:?}");
+        let read = bed
+            .store
+            .get(
+                bed.resource("notes"),
+                carafe_store::store::Scope::Live,
+                &Key::Integer(1),
+                |_| (),
+            )
+            .await;
+        assert!(matches!(read, Err(Error::Unavailable(_))), "{read:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_unavailable() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = format!(
+        "sqlite:{}",
+        folder.path().join("no/such/folder.db").display()
+    );
+    let file = folder.path().join("text.db");
+    std::fs::write(
+        &file,
+        "this is no database, but quite a long text all the same".repeat(100),
+    )
+    .unwrap();
+    let text = format!("sqlite:{}", file.display());
+    for url in [missing.as_str(), text.as_str(), "mysql:notes", "sqlite:"] {
+        let opened = Database::open(url, Durability::Full);
+        assert!(matches!(opened, Err(Error::Unavailable(_))), "URL: {url}");
+    }
+}
+
+#[test]
+fn many_may_open_and_migrate_one_new_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .build()
+                    .unwrap();
+                runtime.block_on(async {
+                    let database = Database::open(&url, Durability::Full).unwrap();
+                    database.migrate(&notes()).await.unwrap();
+                    assert_eq!(
+                        database.check_integrity().await.unwrap(),
+                        Vec::<String>::new()
+                    );
+                    database.close().await;
+                });
+            });
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_waits_for_the_index_is_indexed_after_a_restart() {
+    let schema = schema(vec![
+        resource("notes", vec![field("title", Kind::String)]).search(&["title"]),
+    ]);
+    let bed = Bed::file(&schema).await;
+    for number in 0..50 {
+        bed.insert("notes", vec![text(&format!("needle {number}"))])
+            .await
+            .unwrap();
+    }
+    let bed = bed.reopen().await;
+    assert_eq!(bed.find("notes", "needle").await.1, 50);
+    crate::search::indexed(&bed).await;
+    assert_eq!(bed.find("notes", "needle 4").await.1, 11);
+    bed.finish().await;
+}
+
+/// A server's tasks move between threads.
+#[tokio::test]
+async fn reads_can_be_spawned() {
+    let bed = Bed::file(&notes()).await;
+    let (store, schema, query) = (
+        bed.store.clone(),
+        Arc::clone(&bed.schema),
+        bed.query("notes"),
+    );
+    let reads = tokio::spawn(async move {
+        let notes = &schema.resources[0];
+        let live = carafe_store::store::Scope::Live;
+        let mut rows = 0;
+        let total = store
+            .list(notes, live, &query, &mut |_| rows += 1)
+            .await
+            .unwrap();
+        let found = store
+            .get(notes, live, &Key::Integer(1), |_| ())
+            .await
+            .unwrap();
+        (total, rows, found)
+    });
+    assert_eq!(reads.await.unwrap(), (0, 0, None));
+    bed.finish().await;
+}

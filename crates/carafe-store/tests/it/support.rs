@@ -1,0 +1,255 @@
+//! A database for each test.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carafe_model::key::Key;
+use carafe_model::kind::Kind;
+use carafe_model::query::{Filter, Query, Search, Test};
+use carafe_model::record::Record;
+use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
+use carafe_model::value::Value;
+use carafe_store::error::Result;
+use carafe_store::store::{Database, Durability, Scope, Stamp, Store};
+
+pub(crate) use crate::draft::*;
+
+pub(crate) fn stamp() -> Stamp {
+    Stamp {
+        at: "2026-01-31T12:00:00.000000Z".to_owned(),
+        actor: Some("ann".to_owned()),
+    }
+}
+
+/// A database of its own, with the tables of a schema.
+pub(crate) struct Bed {
+    pub(crate) database: Database,
+    pub(crate) store: Store,
+    pub(crate) schema: Arc<Schema>,
+    /// `None` in memory.
+    pub(crate) folder: Option<tempfile::TempDir>,
+}
+
+impl Bed {
+    /// One on a file and one in memory.
+    pub(crate) async fn both(schema: &Arc<Schema>) -> [Self; 2] {
+        [Self::file(schema).await, Self::memory(schema).await]
+    }
+
+    pub(crate) async fn file(schema: &Arc<Schema>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = url(&folder);
+        Self::open(&url, schema, Some(folder)).await
+    }
+
+    pub(crate) async fn memory(schema: &Arc<Schema>) -> Self {
+        Self::open("sqlite::memory:", schema, None).await
+    }
+
+    async fn open(url: &str, schema: &Arc<Schema>, folder: Option<tempfile::TempDir>) -> Self {
+        let database = Database::open(url, Durability::Full).expect("open");
+        database.migrate(schema).await.expect("migrate");
+        let store = Store::new(database.clone(), schema);
+        Self {
+            database,
+            store,
+            schema: Arc::clone(schema),
+            folder,
+        }
+    }
+
+    /// Closes the database and opens its file again.
+    pub(crate) async fn reopen(self) -> Self {
+        self.database.close().await;
+        let folder = self.folder.expect("a file");
+        let url = url(&folder);
+        Self::open(&url, &self.schema, Some(folder)).await
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.as_ref().expect("a file").path().join("test.db")
+    }
+
+    /// Another program's connection to the same file.
+    pub(crate) fn other(&self) -> rusqlite::Connection {
+        let other = rusqlite::Connection::open(self.path()).expect("open");
+        other
+            .busy_timeout(std::time::Duration::from_secs(5))
+            .expect("set a timeout");
+        other
+    }
+
+    /// Checks that the database is whole, and closes it.
+    pub(crate) async fn finish(self) {
+        assert_eq!(
+            self.database.check_integrity().await.expect("check"),
+            Vec::<String>::new()
+        );
+        self.database.close().await;
+    }
+
+    pub(crate) fn resource(&self, name: &str) -> &Resource {
+        self.schema.resource(name).expect("a resource")
+    }
+
+    pub(crate) async fn insert(&self, resource: &str, values: Vec<Value>) -> Result<Record> {
+        self.store
+            .insert(self.resource(resource), None, values, stamp())
+            .await
+    }
+
+    pub(crate) async fn insert_as(
+        &self,
+        resource: &str,
+        key: Key,
+        values: Vec<Value>,
+    ) -> Result<Record> {
+        self.store
+            .insert(self.resource(resource), Some(key), values, stamp())
+            .await
+    }
+
+    pub(crate) async fn get(&self, resource: &str, key: &Key) -> Option<Record> {
+        self.read(resource, Scope::Live, key).await
+    }
+
+    pub(crate) async fn deleted(&self, resource: &str, key: &Key) -> Option<Record> {
+        self.read(resource, Scope::Deleted, key).await
+    }
+
+    async fn read(&self, resource: &str, scope: Scope, key: &Key) -> Option<Record> {
+        let resource = self.resource(resource);
+        let found = self
+            .store
+            .get(resource, scope, key, |row| copy(resource, row))
+            .await;
+        found.expect("get")
+    }
+
+    pub(crate) async fn update(
+        &self,
+        resource: &str,
+        current: &Record,
+        field: &str,
+        value: Value,
+    ) -> Result<()> {
+        let resource = self.resource(resource);
+        let position = resource.position(field).expect("a field");
+        self.store
+            .update(resource, current, vec![(position, value)], stamp())
+            .await
+    }
+
+    pub(crate) async fn delete(&self, resource: &str, current: &Record) -> Result<()> {
+        self.store
+            .delete(self.resource(resource), current, stamp())
+            .await
+    }
+
+    pub(crate) async fn restore(&self, resource: &str, current: &Record) -> Result<()> {
+        self.store
+            .restore(self.resource(resource), current, stamp())
+            .await
+    }
+
+    pub(crate) fn query(&self, resource: &str) -> Query {
+        Query {
+            filters: Vec::new(),
+            search: None,
+            order: self.resource(resource).order.clone(),
+            page: 1,
+            per_page: 100,
+            paged: false,
+            fields: None,
+        }
+    }
+
+    pub(crate) async fn list(&self, resource: &str, query: &Query) -> (Vec<Record>, u64) {
+        self.list_in(resource, Scope::Live, query).await
+    }
+
+    pub(crate) async fn list_in(
+        &self,
+        resource: &str,
+        scope: Scope,
+        query: &Query,
+    ) -> (Vec<Record>, u64) {
+        let resource = self.resource(resource);
+        let mut records = Vec::new();
+        let mut each = |row: &dyn carafe_model::value::Row| records.push(copy(resource, row));
+        let total = self
+            .store
+            .list(resource, scope, query, &mut each)
+            .await
+            .expect("list");
+        (records, total)
+    }
+
+    pub(crate) async fn all(&self, resource: &str) -> (Vec<Record>, u64) {
+        self.list(resource, &self.query(resource)).await
+    }
+
+    pub(crate) async fn find(&self, resource: &str, text: &str) -> (Vec<Record>, u64) {
+        let search = Search::parse(text);
+        self.list(
+            resource,
+            &Query {
+                search,
+                ..self.query(resource)
+            },
+        )
+        .await
+    }
+}
+
+fn url(folder: &tempfile::TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("test.db").display())
+}
+
+pub(crate) fn filter(resource: &Resource, name: &str, test: Test) -> Filter {
+    Filter {
+        column: resource.column(name).expect("a column"),
+        test,
+    }
+}
+
+fn copy(resource: &Resource, row: &dyn carafe_model::value::Row) -> Record {
+    use carafe_model::record::column;
+    use carafe_model::value::Cell;
+    let whole = |cell| match cell {
+        Cell::Integer(value) => value,
+        other => panic!("{other:?} is no whole number"),
+    };
+    Record {
+        key: Key::from_cell(row.cell(column::KEY)),
+        version: whole(row.cell(column::VERSION)),
+        id: whole(row.cell(column::ID)),
+        deleted_at: match row.cell(column::DELETED_AT) {
+            Cell::Text(text) => Some(text.to_owned()),
+            _ => None,
+        },
+        values: (0..resource.fields.len())
+            .map(|position| match row.cell(column::FIELDS + position) {
+                Cell::Null => Value::Null,
+                Cell::Integer(value) if resource.fields[position].kind == Kind::Boolean => {
+                    Value::Boolean(value != 0)
+                }
+                Cell::Integer(value) => Value::Integer(value),
+                Cell::Number(value) => Value::Number(value),
+                Cell::Text(text) => Value::Text(text.to_owned()),
+            })
+            .collect(),
+    }
+}
+
+/// The first value of each record, as text.
+pub(crate) fn titles(records: &[Record]) -> Vec<&str> {
+    records
+        .iter()
+        .map(|record| match &record.values[0] {
+            Value::Text(text) => text.as_str(),
+            other => panic!("{other:?} is no text"),
+        })
+        .collect()
+}
