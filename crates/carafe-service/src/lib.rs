@@ -1,1 +1,9 @@
-//! placeholder
+//! Every rule of Carafe, once, for the API, the pages, the command line and embedded code.
+
+pub mod access;
+pub mod clock;
+pub mod error;
+mod merge;
+pub mod password;
+pub mod record;
+pub mod service;

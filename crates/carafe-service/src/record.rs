@@ -1,0 +1,512 @@
+//! The verbs of records.
+
+use carafe_model::actor::Actor;
+use carafe_model::draft::Input;
+use carafe_model::fault::{Code, Fault};
+use carafe_model::field::Set;
+use carafe_model::key::{Key, KeyKind};
+use carafe_model::kind::{Kind, OnDelete};
+use carafe_model::query::Query;
+use carafe_model::record::Record;
+use carafe_model::resource::Resource;
+use carafe_model::value::{Row, Value};
+use carafe_store::error::Error as StoreError;
+use carafe_store::store::{Revision, Scope, Stamp, Store};
+
+use crate::access::{Action, authorize, signature};
+use crate::error::{Error, Result};
+use crate::merge::merge;
+use crate::service::Service;
+
+/// What is to become of a record.
+pub enum Change<'a> {
+    /// The whole record is given; what is missing takes its default.
+    Replace(Input),
+    /// Only some fields are given; null clears.
+    Merge(Input),
+    /// A merge patch (RFC 7396): as `Merge`, and an object for a `json` field is merged into
+    /// the object that is there.
+    Patch(Input),
+    /// What changes follows from the record that is there. Called again for each attempt.
+    Derive(&'a (dyn Fn(&Record) -> std::result::Result<Input, Vec<Fault>> + Send + Sync)),
+}
+
+/// What a write assumes of the record it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The record is in the version that was read; if it is not, the write is [`Error::Stale`].
+    Unchanged,
+    /// Whatever the record is now: a write that lost a race is done again from a fresh read.
+    Latest,
+}
+
+/// Records that [`Service::delete_all`] deletes in one transaction.
+const DELETED_AT_ONCE: u64 = 1000;
+
+/// How often a write with [`Guard::Latest`] is tried while others change the same record.
+const ATTEMPTS_MAX: usize = 1000;
+
+impl Service {
+    /// Reads one record and hands its row to `read`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn get<T>(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        key: &Key,
+        read: impl FnOnce(&dyn Row) -> T,
+    ) -> Result<T> {
+        authorize(actor, Action::Read, resource)?;
+        match self.store.get(resource, Scope::Live, key, read).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(not_found(resource)),
+            Err(error) => Err(self.error(error, resource)),
+        }
+    }
+
+    /// Reads one record that `actor` wants to change by `action`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn find(
+        &self,
+        actor: &Actor,
+        action: Action,
+        resource: &Resource,
+        key: &Key,
+    ) -> Result<Record> {
+        authorize(actor, action, resource)?;
+        self.read(resource, Scope::Live, key).await
+    }
+
+    /// Reads a page of records, hands each row to `each` in order, and returns how many match
+    /// in all, in the same snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`], [`Error::Unavailable`].
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        query: &Query,
+        each: &mut (dyn FnMut(&dyn Row) + Send),
+    ) -> Result<u64> {
+        authorize(actor, Action::Read, resource)?;
+        self.store
+            .list(resource, Scope::Live, query, each)
+            .await
+            .map_err(|error| self.error(error, resource))
+    }
+
+    /// Whether `actor` may create records of `resource`, asked before their input is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`].
+    pub fn may_create(&self, actor: &Actor, resource: &Resource) -> Result<()> {
+        authorize(actor, Action::Create, resource)
+    }
+
+    /// Creates a record and returns it as stored, once it is durable. `key` is for keys that
+    /// clients name; the server gives the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] before `input` is looked at; then [`Error::Empty`] or
+    /// [`Error::Invalid`] with every fault; [`Error::Taken`] when a unique value is taken;
+    /// [`Error::Full`], [`Error::Unavailable`]. Nothing is stored then.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        key: Option<Key>,
+        input: Input,
+    ) -> Result<Record> {
+        authorize(actor, Action::Create, resource)?;
+        let stamp = self.stamp(actor);
+        let (key, values) = self.check_new(resource, key, input, &stamp).await?;
+        self.store
+            .insert(resource, key, values, stamp)
+            .await
+            .map_err(|error| self.error(error, resource))
+    }
+
+    /// Creates the first records of a resource that never had one, all or none, and returns
+    /// whether it did. A resource that has or had records keeps what it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create), of the first record that has one. Nothing is stored then.
+    pub async fn create_first(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        inputs: Vec<Input>,
+    ) -> Result<bool> {
+        authorize(actor, Action::Create, resource)?;
+        let unused = self.store.is_unused(resource).await;
+        if !unused.map_err(|error| self.error(error, resource))? {
+            return Ok(false);
+        }
+        let stamp = self.stamp(actor);
+        let mut records = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            records.push(self.check_new(resource, None, input, &stamp).await?);
+        }
+        let stored = self.store.insert_all(resource, &records, &stamp).await;
+        stored
+            .map(|()| true)
+            .map_err(|error| self.error(error, resource))
+    }
+
+    /// The key and the values of a new record, with what the server sets.
+    async fn check_new(
+        &self,
+        resource: &Resource,
+        key: Option<Key>,
+        input: Input,
+        stamp: &Stamp,
+    ) -> Result<(Option<Key>, Vec<Value>)> {
+        refuse_empty(resource, &input)?;
+        let key = key_of_new(resource, key, &input);
+        let checked = input.into_new(resource);
+        let (key, mut values) = match (key, checked) {
+            (Ok(key), Ok(values)) => (key, values),
+            (Err(fault), checked) => {
+                return Err(Error::Invalid(
+                    [vec![fault], checked.err().unwrap_or_default()].concat(),
+                ));
+            }
+            (Ok(_), Err(faults)) => return Err(Error::Invalid(faults)),
+        };
+        for (value, field) in values.iter_mut().zip(&resource.fields) {
+            if field.set.is_some() {
+                *value = Value::Text(stamp.at.clone());
+            }
+            if let (Kind::Password, Value::Text(password)) = (&field.kind, &*value) {
+                *value = Value::Text(self.passwords.hash(password.clone()).await?);
+            }
+        }
+        Ok((key, values))
+    }
+
+    /// Changes a record that [`find`](Self::find) gave, and returns it as stored. A change that
+    /// changes nothing moves neither the version nor the time of the last change.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] or [`Error::Invalid`] with every fault; [`Error::Stale`] if `guard` is
+    /// [`Guard::Unchanged`] and the record has changed; [`Error::NotFound`] if it has gone;
+    /// [`Error::Taken`], [`Error::Full`], [`Error::Unavailable`]. Nothing is changed then.
+    pub async fn update(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        mut current: Record,
+        guard: Guard,
+        change: &Change<'_>,
+    ) -> Result<Record> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut changed = change.apply(resource, &current)?;
+            let mut positions = differences(&current.values, &changed);
+            if positions.is_empty() {
+                return Ok(current);
+            }
+            let stamp = self.stamp(actor);
+            for (position, field) in resource.fields.iter().enumerate() {
+                if field.set == Some(Set::Update) {
+                    changed[position] = Value::Text(stamp.at.clone());
+                    positions.push(position);
+                }
+            }
+            for &position in &positions {
+                if let (Kind::Password, Value::Text(password)) =
+                    (&resource.fields[position].kind, &changed[position])
+                {
+                    changed[position] = Value::Text(self.passwords.hash(password.clone()).await?);
+                }
+            }
+            positions.sort_unstable();
+            positions.dedup();
+            let changes = positions
+                .iter()
+                .map(|&position| (position, changed[position].clone()))
+                .collect();
+            match self.store.update(resource, &current, changes, stamp).await {
+                Ok(()) => {
+                    return Ok(Record {
+                        version: current.version + 1,
+                        values: changed,
+                        ..current
+                    });
+                }
+                Err(StoreError::Stale) => current = self.again(resource, current, guard).await?,
+                Err(error) => return Err(self.error(error, resource)),
+            }
+        }
+        Err(busy())
+    }
+
+    /// Deletes a record that [`find`](Self::find) gave, softly or for good as its resource says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Referenced`] when others refer to it; [`Error::Stale`] if `guard` is
+    /// [`Guard::Unchanged`] and the record has changed; [`Error::NotFound`] if it has gone;
+    /// [`Error::Full`], [`Error::Unavailable`]. Nothing is changed then.
+    pub async fn delete(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        mut current: Record,
+        guard: Guard,
+    ) -> Result<Record> {
+        for _ in 0..ATTEMPTS_MAX {
+            match self
+                .store
+                .delete(resource, &current, self.stamp(actor))
+                .await
+            {
+                Ok(()) => return Ok(current),
+                Err(StoreError::Stale) => current = self.again(resource, current, guard).await?,
+                Err(error) => return Err(self.error(error, resource)),
+            }
+        }
+        Err(busy())
+    }
+
+    /// Deletes the records that `query`'s filters and search select, whatever its page is, in
+    /// groups that are each all or nothing, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`]; [`Error::Referenced`] when others refer to one of them;
+    /// [`Error::Full`], [`Error::Unavailable`].
+    pub async fn delete_all(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        query: &Query,
+    ) -> Result<u64> {
+        authorize(actor, Action::Delete, resource)?;
+        // A deletion that cascades can take along others of its own group.
+        let cascades = resource
+            .referrers
+            .iter()
+            .any(|referrer| referrer.on_delete == OnDelete::Cascade);
+        let per_page = if cascades { 1 } else { DELETED_AT_ONCE };
+        let group = Query {
+            page: 1,
+            per_page,
+            ..query.clone()
+        };
+        let mut deleted = 0;
+        let mut conflicts = 0;
+        while conflicts < ATTEMPTS_MAX {
+            let mut records = Vec::new();
+            let mut each = |row: &dyn Row| records.push(Record::from_row(resource, row));
+            let listed = self
+                .store
+                .list(resource, Scope::Live, &group, &mut each)
+                .await;
+            listed.map_err(|error| self.error(error, resource))?;
+            if records.is_empty() {
+                return Ok(deleted);
+            }
+            match self
+                .store
+                .delete_all(resource, &records, self.stamp(actor))
+                .await
+            {
+                Ok(()) => deleted += records.len() as u64,
+                // Somebody changed one of them meanwhile: the group is read anew.
+                Err(StoreError::Stale) => conflicts += 1,
+                Err(error) => return Err(self.error(error, resource)),
+            }
+        }
+        Err(busy())
+    }
+
+    /// The versions of a record of a resource that keeps them, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`].
+    pub async fn history(&self, resource: &Resource, record: &Record) -> Result<Vec<Revision>> {
+        let revisions = self
+            .store
+            .history(resource, record.id, Store::REVISIONS_MAX)
+            .await;
+        revisions.map_err(|error| self.error(error, resource))
+    }
+
+    /// Restores a record that was deleted softly, and what its deletion took along.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`]; [`Error::NotFound`] when no deleted record has the key;
+    /// [`Error::Taken`] when its unique values have been given to another;
+    /// [`Error::ParentDeleted`]; [`Error::Full`], [`Error::Unavailable`].
+    pub async fn restore(&self, actor: &Actor, resource: &Resource, key: &Key) -> Result<Record> {
+        authorize(actor, Action::Delete, resource)?;
+        let current = self.read(resource, Scope::Deleted, key).await?;
+        match self
+            .store
+            .restore(resource, &current, self.stamp(actor))
+            .await
+        {
+            Ok(()) => self.read(resource, Scope::Live, key).await,
+            Err(StoreError::Stale) => Err(not_found(resource)),
+            Err(error) => Err(self.error(error, resource)),
+        }
+    }
+
+    async fn read(&self, resource: &Resource, scope: Scope, key: &Key) -> Result<Record> {
+        let to_record = |row: &dyn Row| Record::from_row(resource, row);
+        match self.store.get(resource, scope, key, to_record).await {
+            Ok(Some(record)) => Ok(record),
+            Ok(None) => Err(not_found(resource)),
+            Err(error) => Err(self.error(error, resource)),
+        }
+    }
+
+    /// The record to try again with, after a write that lost a race.
+    async fn again(&self, resource: &Resource, lost: Record, guard: Guard) -> Result<Record> {
+        let fresh = self.read(resource, Scope::Live, &lost.key).await?;
+        match guard {
+            Guard::Latest => Ok(fresh),
+            Guard::Unchanged => Err(Error::Stale),
+        }
+    }
+
+    fn stamp(&self, actor: &Actor) -> Stamp {
+        Stamp {
+            at: self.clock.now(),
+            actor: signature(actor),
+        }
+    }
+}
+
+impl Change<'_> {
+    fn apply(&self, resource: &Resource, current: &Record) -> Result<Vec<Value>> {
+        match self {
+            Change::Replace(input) => {
+                refuse_empty(resource, input)?;
+                input.clone().into_replacement(resource, current)
+            }
+            Change::Merge(input) => input.clone().into_merge(resource, current),
+            Change::Patch(input) => {
+                let mut input = input.clone();
+                merge_json_fields(resource, current, &mut input)?;
+                input.into_merge(resource, current)
+            }
+            Change::Derive(derive) => {
+                derive(current).and_then(|input| input.into_merge(resource, current))
+            }
+        }
+        .map_err(Error::Invalid)
+    }
+}
+
+/// Refuses an input without any member; the faults say what is required.
+///
+/// # Errors
+///
+/// [`Error::Empty`].
+pub fn refuse_empty(resource: &Resource, input: &Input) -> Result<()> {
+    if !input.empty {
+        return Ok(());
+    }
+    let mut faults = Input::new(resource)
+        .into_new(resource)
+        .err()
+        .unwrap_or_default();
+    if faults.is_empty() {
+        faults.push(Fault::body(Code::Required, "No data provided"));
+    }
+    Err(Error::Empty(faults))
+}
+
+fn merge_json_fields(resource: &Resource, current: &Record, input: &mut Input) -> Result<()> {
+    for (position, field) in resource
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.kind == Kind::Json)
+    {
+        if let Some(Value::Text(patch)) = input.given(position) {
+            let target = match &current.values[position] {
+                Value::Text(target) => target.as_str(),
+                _ => "{}",
+            };
+            let merged = merge(target, patch).map_err(|error| Error::Internal(error.into()))?;
+            input.give_value(
+                position,
+                field
+                    .check(Value::Text(merged))
+                    .map_err(|fault| Error::Invalid(vec![fault]))?,
+            );
+        }
+    }
+    Ok(())
+}
+
+fn differences(current: &[Value], changed: &[Value]) -> Vec<usize> {
+    let pairs = current.iter().zip(changed).enumerate();
+    pairs
+        .filter(|(_, (current, changed))| current != changed)
+        .map(|(position, _)| position)
+        .collect()
+}
+
+/// The key of a new record: the one that the path names or, for a key that clients name, the one
+/// in the input; a new UUID; none where the database counts.
+fn key_of_new(
+    resource: &Resource,
+    key: Option<Key>,
+    input: &Input,
+) -> std::result::Result<Option<Key>, Fault> {
+    let name = &resource.key.field;
+    let fault =
+        |code, rest: &str| Fault::field(name.as_str(), code, format!("{} {rest}", name.to_label()));
+    let key = match (resource.key.kind, key) {
+        (KeyKind::Integer, _) => return Ok(None),
+        (KeyKind::Uuid, None) => Key::Text(uuid::Uuid::now_v7().hyphenated().to_string()),
+        (KeyKind::Uuid | KeyKind::String, Some(key)) => key,
+        (KeyKind::String, None) => {
+            let text = input
+                .key
+                .as_deref()
+                .ok_or_else(|| fault(Code::Required, "is required"))?;
+            let parsed = resource.key.kind.parse(text);
+            parsed.ok_or_else(|| {
+                fault(
+                    Code::Format,
+                    "must have 1 to 255 characters and no control characters",
+                )
+            })?
+        }
+    };
+    match resource.is_fixed_path(&key.to_string()) {
+        true => Err(fault(
+            Code::Taken,
+            "cannot be that: it is the address of something else",
+        )),
+        false => Ok(Some(key)),
+    }
+}
+
+fn not_found(resource: &Resource) -> Error {
+    Error::NotFound {
+        resource: resource.name.clone(),
+    }
+}
+
+fn busy() -> Error {
+    Error::Unavailable("others kept changing the record".into())
+}

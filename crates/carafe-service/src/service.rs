@@ -1,0 +1,47 @@
+//! The service: one declaration, its store, and the clock.
+
+use std::sync::Arc;
+
+use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
+use carafe_store::error::Error as StoreError;
+use carafe_store::store::Store;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::password::Passwords;
+
+/// The verbs of every resource of one declaration; a cheap clone of shared handles.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) passwords: Passwords,
+}
+
+impl Service {
+    #[must_use]
+    pub fn new(schema: Arc<Schema>, store: Store, clock: Clock) -> Self {
+        Self {
+            schema,
+            store,
+            clock,
+            passwords: Passwords::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn error(&self, error: StoreError, resource: &Resource) -> Error {
+        Error::from_store(error, &self.schema, resource)
+    }
+}
