@@ -1,1 +1,121 @@
-//! placeholder
+//! HTTP for Carafe: decode a request, call one verb of the service, encode the answer.
+
+pub mod api;
+pub mod app;
+pub mod assets;
+pub mod body;
+pub mod call;
+pub mod coding;
+pub mod condition;
+pub mod content_type;
+pub mod cookie;
+pub mod cors;
+pub mod csrf;
+pub mod error;
+mod escape;
+mod field_value;
+pub mod flash;
+pub mod form;
+pub mod headers;
+pub mod id;
+pub mod json;
+pub mod layers;
+pub mod link;
+pub mod negotiate;
+pub mod origin;
+pub mod pages;
+pub mod prefer;
+pub mod problem;
+pub mod query;
+pub mod route;
+pub mod server;
+pub mod sign;
+mod stall;
+pub mod template;
+pub mod wire;
+
+use carafe_model::resource::Method as Verb;
+use http::{Method, StatusCode};
+
+use crate::api::{list, record};
+use crate::call::{Body, Call, Response};
+use crate::error::Problem;
+use crate::negotiate::Accept;
+use crate::route::{ApiPlace, Place};
+
+/// The whole URL map.
+async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Response, Problem> {
+    match place {
+        Place::Api(place) => api(call, place, body).await,
+        Place::Page(place) => pages::answer(call, place, body).await,
+        Place::Static(path) => pages::file(call, &path).await,
+        Place::Problem(slug) => pages::explain(call, &slug),
+    }
+}
+
+/// `/api/{resource}` and below, also under a parent: `/api/{parent}/{key}/{resource}`.
+async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Response, Problem> {
+    use ApiPlace::{Collection, History, Item, NoRecord, Search};
+    let app = &call.app;
+    let (at, methods, allow) = match &place {
+        Collection(at) => (
+            at,
+            at.resource.methods.collection.as_slice(),
+            &app.plan(at.resource).allow_collection,
+        ),
+        Item(at, _) => (
+            at,
+            at.resource.methods.item.as_slice(),
+            &app.plan(at.resource).allow_item,
+        ),
+        Search(at) | History(at, _) => (at, [Verb::Get].as_slice(), &app.allow_get),
+        NoRecord(at) => {
+            return Err(Problem::no_record(
+                at.resource,
+                verb(call.method()).unwrap_or(Verb::Get),
+            ));
+        }
+    };
+    let verb = verb(call.method()).filter(|verb| methods.contains(verb));
+    if call.method() != Method::OPTIONS && verb.is_none() {
+        return Err(Problem::method_not_allowed(call.method(), allow));
+    }
+    record::require_parent(call, at).await?;
+    let Some(verb) = verb else {
+        return Ok(record::options(
+            allow,
+            at.resource,
+            matches!(place, Item(..)),
+        ));
+    };
+    if verb == Verb::Get && !Accept::of(call.headers()).allows_json() {
+        let text = "The API answers application/json, which the Accept header field does not allow";
+        return Err(Problem::plain(StatusCode::NOT_ACCEPTABLE, text));
+    }
+    match (&place, verb) {
+        (Collection(at), Verb::Get) => list::list(call, at).await,
+        (Collection(at), Verb::Post) => record::create(call, at, body).await,
+        (Collection(at), Verb::Delete) => record::delete_all(call, at).await,
+        (Search(at), _) => list::search(call, at).await,
+        (Item(at, key), Verb::Get) => record::show(call, at, key).await,
+        (Item(at, key), Verb::Put) => record::replace(call, at, key, body).await,
+        (Item(at, key), Verb::Patch) => record::merge(call, at, key, body).await,
+        (Item(at, key), Verb::Delete) => record::delete(call, at, key).await,
+        (History(at, key), _) => record::history(call, at, key).await,
+        (Collection(_), Verb::Put | Verb::Patch) | (Item(..), Verb::Post) | (NoRecord(_), _) => {
+            Err(Problem::method_not_allowed(call.method(), allow))
+        }
+    }
+}
+
+/// The method as resources know it: HEAD is answered like GET.
+fn verb(method: &Method) -> Option<Verb> {
+    match *method {
+        Method::GET | Method::HEAD => Some(Verb::Get),
+        Method::POST => Some(Verb::Post),
+        Method::PUT => Some(Verb::Put),
+        Method::PATCH => Some(Verb::Patch),
+        Method::DELETE => Some(Verb::Delete),
+        _ => None,
+    }
+}

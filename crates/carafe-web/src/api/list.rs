@@ -1,0 +1,258 @@
+//! Lists: records in the shape that the declaration says, with paging beside them.
+
+use std::fmt::Write as _;
+
+use carafe_model::fault::{Code, Fault};
+use carafe_model::query::{Defaults, Filter, Query, Test};
+use carafe_model::resource::{Column, Lists, Method, Resource, Strictness};
+use http::header::{HeaderName, LINK};
+use http::{HeaderValue, StatusCode};
+
+use crate::call::{Call, Response, json, not_modified};
+use crate::condition::{self, EntityTag, Intent, Outcome};
+use crate::error::{Kind, Problem};
+use crate::json::{Encoder, write_string};
+use crate::negotiate::Coding;
+use crate::route::At;
+
+/// Records on a page where nothing was asked.
+const PER_PAGE: u64 = 10;
+
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
+
+/// `GET /api/{resource}`
+pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
+    let per_page = match at.resource.lists {
+        Lists::Page => PER_PAGE,
+        Lists::Array => call.app.schema.limits.per_page_max as u64,
+    };
+    let query = read_query(call, at, per_page)?;
+    let (start, end) = match at.resource.lists {
+        Lists::Page => (format!("{{\"{}\":[", at.resource.name), "]"),
+        Lists::Array => ("[".to_owned(), "]"),
+    };
+    let mut body = Vec::with_capacity(4096);
+    body.extend_from_slice(start.as_bytes());
+    let total = records(call, at, &query, &mut body).await?;
+    body.extend_from_slice(end.as_bytes());
+    if at.resource.lists == Lists::Page {
+        let paging = Paging::new(&query, total);
+        let _ = write_paging(&mut body, &query, &paging);
+    }
+    Ok(answer(call, &query, total, body))
+}
+
+/// `GET /api/{resource}/search?q=`
+pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
+    let query = read_query(call, at, call.app.schema.limits.per_page_max as u64)?;
+    let Some(search) = &query.search else {
+        return Err(Problem::new(
+            Kind::BadParameter,
+            StatusCode::BAD_REQUEST,
+            "Search query required",
+        ));
+    };
+    let mut body = b"{\"query\":".to_vec();
+    write_string(&mut body, &search.text);
+    let _ = std::io::Write::write_fmt(&mut body, format_args!(",\"{}\":[", at.resource.name));
+    let total = records(call, at, &query, &mut body).await?;
+    let _ = std::io::Write::write_fmt(&mut body, format_args!("],\"count\":{total}}}"));
+    Ok(answer(call, &query, total, body))
+}
+
+fn read_query(call: &Call, at: &At<'_>, per_page: u64) -> Result<Query, Problem> {
+    parse(call, at, per_page, at.resource.input)
+}
+
+/// The records that a request selects by its filters, without paging.
+///
+/// # Errors
+///
+/// A problem with every unknown or malformed parameter, also where the resource is lenient.
+pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
+    parse(call, at, 1, Strictness::Strict)
+}
+
+fn parse(
+    call: &Call,
+    at: &At<'_>,
+    per_page: u64,
+    strictness: Strictness,
+) -> Result<Query, Problem> {
+    let defaults = Defaults {
+        order: &at.resource.order,
+        per_page,
+        per_page_max: call.app.schema.limits.per_page_max as u64,
+        strictness,
+    };
+    let mut query = Query::parse(at.resource, &defaults, call.parameters())
+        .map_err(|faults| Problem::invalid(Kind::BadParameter, faults))?;
+    if let (Some(parent), Some(key)) = (&at.resource.parent, &at.parent) {
+        query.filters.push(Filter {
+            column: Column::Field(parent.field),
+            test: Test::Equal(key.to_value()),
+        });
+    }
+    Ok(query)
+}
+
+/// The columns that `?fields=` names, where one record is asked for; it has no other parameter.
+///
+/// # Errors
+///
+/// A problem with every unknown parameter and field, where the resource is strict.
+pub fn fields_parameter(call: &Call, resource: &Resource) -> Result<Option<Vec<Column>>, Problem> {
+    let (fields, others): (Vec<_>, Vec<_>) =
+        call.parameters().partition(|(name, _)| name == "fields");
+    let mut faults: Vec<Fault> = others
+        .iter()
+        .map(|(name, _)| {
+            Fault::parameter(
+                name,
+                Code::Unknown,
+                format!("{name:?} is not a parameter of a record"),
+            )
+        })
+        .collect();
+    let defaults = Defaults {
+        order: &resource.order,
+        per_page: 1,
+        per_page_max: 1,
+        strictness: resource.input,
+    };
+    let columns = match Query::parse(resource, &defaults, fields) {
+        Ok(query) => query.fields,
+        Err(found) => {
+            faults.extend(found);
+            None
+        }
+    };
+    match resource.input {
+        Strictness::Strict if !faults.is_empty() => {
+            Err(Problem::invalid(Kind::BadParameter, faults))
+        }
+        Strictness::Strict | Strictness::Lenient => Ok(columns),
+    }
+}
+
+/// Appends the records of the page, with commas between, and returns how many match in all.
+async fn records(
+    call: &Call,
+    at: &At<'_>,
+    query: &Query,
+    body: &mut Vec<u8>,
+) -> Result<u64, Problem> {
+    let chosen = query
+        .fields
+        .as_ref()
+        .map(|columns| Encoder::of(at.resource, columns.iter().copied()));
+    let encoder = chosen
+        .as_ref()
+        .unwrap_or(&call.app.plan(at.resource).encoder);
+    let mut first = true;
+    let mut each = |row: &dyn carafe_model::value::Row| {
+        if !std::mem::take(&mut first) {
+            body.push(b',');
+        }
+        encoder.write(body, row, super::record::url(call, at, row).as_deref());
+    };
+    let total = call
+        .app
+        .service
+        .list(&call.actor, at.resource, query, &mut each)
+        .await;
+    total.map_err(|error| Problem::from_service(error, at.resource, Method::Get))
+}
+
+fn answer(call: &Call, query: &Query, total: u64, body: Vec<u8>) -> Response {
+    let tag = EntityTag::of_content(&body);
+    if let Outcome::NotModified(coding) =
+        condition::evaluate(call.headers(), Intent::Read, Some(&tag))
+    {
+        return not_modified(tag.header_value(coding));
+    }
+    let mut response = json(StatusCode::OK, body);
+    let headers = response.headers_mut();
+    headers.insert(http::header::ETAG, tag.header_value(Coding::Identity));
+    headers.insert(TOTAL, HeaderValue::from(total));
+    if let Ok(links) = HeaderValue::from_str(&links(call, query, &Paging::new(query, total))) {
+        headers.insert(LINK, links);
+    }
+    response
+}
+
+/// Where a page stands among the others.
+struct Paging {
+    total: u64,
+    pages: u64,
+    has_next: bool,
+    has_prev: bool,
+}
+
+impl Paging {
+    fn new(query: &Query, total: u64) -> Self {
+        let pages = total.div_ceil(query.per_page);
+        Self {
+            total,
+            pages,
+            has_next: query.page < pages,
+            has_prev: query.page > 1,
+        }
+    }
+}
+
+fn write_paging(body: &mut Vec<u8>, query: &Query, paging: &Paging) -> std::io::Result<()> {
+    std::io::Write::write_fmt(
+        body,
+        format_args!(
+            ",\"total\":{},\"pages\":{},\"current_page\":{},\"per_page\":{},\"has_next\":{},\"has_prev\":{}}}",
+            paging.total,
+            paging.pages,
+            query.page,
+            query.per_page,
+            paging.has_next,
+            paging.has_prev
+        ),
+    )
+}
+
+/// `Link` (RFC 8288) with first, prev, next and last, every other parameter kept as sent.
+fn links(call: &Call, query: &Query, paging: &Paging) -> String {
+    let kept: Vec<&str> = call
+        .query()
+        .split('&')
+        .filter(|pair| {
+            !pair.is_empty() && !matches!(pair.split('=').next(), Some("page" | "per_page"))
+        })
+        .collect();
+    let last = paging.pages.max(1);
+    let mut links = String::with_capacity(256);
+    let mut link = |page: u64, rel: &str| {
+        let comma = if links.is_empty() { "" } else { ", " };
+        let _ = write!(links, "{comma}<{}?", call.path());
+        for pair in &kept {
+            // What a URL cannot have as it is would end the link early.
+            let _ = write!(
+                links,
+                "{}&",
+                pair.replace('<', "%3C")
+                    .replace('>', "%3E")
+                    .replace('"', "%22")
+            );
+        }
+        let _ = write!(
+            links,
+            "page={page}&per_page={}>; rel=\"{rel}\"",
+            query.per_page
+        );
+    };
+    link(1, "first");
+    if paging.has_prev {
+        link((query.page - 1).min(last), "prev");
+    }
+    if paging.has_next {
+        link(query.page + 1, "next");
+    }
+    link(last, "last");
+    links
+}

@@ -1,0 +1,5 @@
+//! The JSON API: decode, call one verb, encode.
+
+pub mod list;
+pub mod patch;
+pub mod record;

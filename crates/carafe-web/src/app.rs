@@ -1,0 +1,86 @@
+//! What every request needs, made once at start-up.
+
+use std::sync::Arc;
+
+use carafe_model::resource::{Method, Resource};
+use carafe_model::schema::Schema;
+use carafe_service::service::Service;
+use http::HeaderValue;
+
+use crate::id::Ids;
+use crate::json::Encoder;
+use crate::pages::site::Site;
+use crate::sign::SecretKey;
+
+/// One declaration, served. Requests share it by `Arc`; a changed declaration is a new one.
+pub struct App {
+    pub schema: Arc<Schema>,
+    pub service: Service,
+    /// One for each resource, at its index.
+    pub plans: Vec<Plan>,
+    /// `Allow` of a place that can only be read.
+    pub allow_get: HeaderValue,
+    pub ids: Ids,
+    /// The pages; templates and files are read when they are made.
+    pub site: Site,
+    /// Signs cookies; the same for every process of one application.
+    pub key: SecretKey,
+    /// Scheme and authority that clients see, such as `https://notes.example.org`, without a
+    /// slash at the end; `None` if it is not known.
+    pub public_url: Option<String>,
+}
+
+/// What the API of one resource needs that does not change.
+pub struct Plan {
+    pub encoder: Encoder,
+    /// `Allow` of the collection and of an item.
+    pub allow_collection: HeaderValue,
+    pub allow_item: HeaderValue,
+}
+
+impl App {
+    #[must_use]
+    pub fn new(service: Service, site: Site, key: SecretKey, public_url: Option<String>) -> Self {
+        let schema = service.schema().clone();
+        let plans = schema.resources.iter().map(Plan::new).collect();
+        Self {
+            schema,
+            service,
+            plans,
+            allow_get: allow(&[Method::Get]),
+            ids: Ids::new(),
+            site,
+            key,
+            public_url,
+        }
+    }
+
+    #[must_use]
+    pub fn plan(&self, resource: &Resource) -> &Plan {
+        &self.plans[resource.index]
+    }
+}
+
+impl Plan {
+    fn new(resource: &Resource) -> Self {
+        Self {
+            encoder: Encoder::new(resource),
+            allow_collection: allow(&resource.methods.collection),
+            allow_item: allow(&resource.methods.item),
+        }
+    }
+}
+
+/// `Allow` for `methods`: HEAD goes with GET, and OPTIONS is always there.
+#[must_use]
+pub fn allow(methods: &[Method]) -> HeaderValue {
+    let mut names = Vec::new();
+    for method in methods {
+        names.push(method.as_str());
+        if *method == Method::Get {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    HeaderValue::from_str(&names.join(", ")).expect("method names are tokens")
+}

@@ -1,0 +1,135 @@
+//! One request, as the handlers see it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use carafe_model::actor::Actor;
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+
+use crate::app::App;
+use crate::body;
+use crate::error::Problem;
+
+/// What a handler reads a body from: of a connection, or of a test.
+pub trait Body: http_body::Body<Data = Bytes> + Unpin + Send {}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin + Send> Body for B {}
+
+/// What a handler answers.
+pub type Response = http::Response<Full<Bytes>>;
+
+/// One request without its body.
+pub struct Call {
+    pub app: Arc<App>,
+    pub actor: Actor,
+    /// The request id, a UUID: in `X-Request-Id`, in problem bodies and in the log.
+    pub id: uuid::Uuid,
+    pub parts: http::request::Parts,
+    /// Whether the client's connection is encrypted, by us or by a declared proxy.
+    pub secure: bool,
+    /// The address that the connection came in at.
+    pub local: Option<std::net::SocketAddr>,
+}
+
+impl Call {
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The path as sent, still percent-encoded.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// The query as sent, without the question mark.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// Reads the whole body, within the declaration's limits.
+    ///
+    /// # Errors
+    ///
+    /// 415 for a coding such as gzip, 413 where it is too large, 408 where it is too slow, 400
+    /// where it ends early.
+    pub async fn read<B: Body>(&self, body: B) -> Result<Bytes, Problem> {
+        if self
+            .headers()
+            .get(CONTENT_ENCODING)
+            .is_some_and(|coding| coding != "identity")
+        {
+            let problem = Problem::plain(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body must not be compressed",
+            );
+            return Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+        }
+        let limits = &self.app.schema.limits;
+        body::read(body, limits.body_bytes_max, limits.request_time_max)
+            .await
+            .map_err(|error| match error {
+                body::Error::TooLarge { bytes_max } => {
+                    let text = format!("The body must be at most {bytes_max} bytes");
+                    Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, text)
+                }
+                body::Error::TimedOut => Problem::plain(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "The body did not arrive in time",
+                ),
+                body::Error::Broken => Problem::plain(StatusCode::BAD_REQUEST, "Bad request")
+                    .detail("The body ended early"),
+            })
+    }
+
+    /// The query's parameters, percent-decoded, in the order sent.
+    pub fn parameters(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        crate::query::pairs(self.query().as_bytes())
+    }
+}
+
+/// A reply with a JSON body that caches must ask about before they use it again.
+#[must_use]
+pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    reply(status, HeaderValue::from_static("application/json"), body)
+}
+
+/// 304: what the client has is still right.
+#[must_use]
+pub fn not_modified(tag: HeaderValue) -> Response {
+    let mut response = empty(StatusCode::NOT_MODIFIED);
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+/// A reply without a body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A reply with a body of a type.
+#[must_use]
+pub fn reply(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

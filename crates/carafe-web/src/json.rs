@@ -1,0 +1,471 @@
+//! JSON, in and out: bodies to [`Input`], rows to bytes without a tree between.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::io::Write;
+
+use carafe_model::decimal;
+use carafe_model::draft::Input;
+use carafe_model::fault::{Code, Fault};
+use carafe_model::field::Raw;
+use carafe_model::kind::Kind as FieldKind;
+use carafe_model::record::column;
+use carafe_model::resource::{Column, Resource};
+use carafe_model::value::{Cell, Row};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::condition;
+use crate::error::{Kind, Problem};
+
+/// Reads a body as a record's input. No body and `null` give an input that says nothing;
+/// faults of single members are noted in it, for the rules to be reported with them.
+///
+/// # Errors
+///
+/// A problem where the body as a whole is not JSON, nests deeper than `depth_max`, or is
+/// neither an object nor null.
+pub fn read_input(resource: &Resource, body: &[u8], depth_max: usize) -> Result<Input, Problem> {
+    let mut input = Input::new(resource);
+    let text = checked(body, depth_max)?;
+    match text.bytes().next() {
+        None => {}
+        Some(b'{') => {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let visitor = Members {
+                resource,
+                input: &mut input,
+            };
+            deserializer
+                .deserialize_map(visitor)
+                .and_then(|()| deserializer.end())
+                .map_err(|e| syntax(&e))?;
+        }
+        Some(_) => {
+            serde_json::from_str::<IgnoredAny>(text).map_err(|e| syntax(&e))?;
+            if text != "null" {
+                return Err(Problem::body(
+                    Kind::Validation,
+                    Code::Type,
+                    "The body must be a JSON object",
+                ));
+            }
+        }
+    }
+    Ok(input)
+}
+
+/// Reads a body as any JSON value, for a JSON Patch.
+///
+/// # Errors
+///
+/// A problem where the body is not JSON or nests deeper than `depth_max`.
+pub fn read_value(body: &[u8], depth_max: usize) -> Result<serde_json::Value, Problem> {
+    serde_json::from_str(checked(body, depth_max)?).map_err(|e| syntax(&e))
+}
+
+/// The body as text without the white space around it, if it is UTF-8 and not too deep.
+fn checked(body: &[u8], depth_max: usize) -> Result<&str, Problem> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        Problem::malformed(format!(
+            "byte {} of the body is not UTF-8",
+            error.valid_up_to() + 1
+        ))
+    })?;
+    if depth(body) > depth_max {
+        return Err(Problem::malformed(format!(
+            "arrays and objects nest deeper than {depth_max}"
+        )));
+    }
+    Ok(text.trim_matches([' ', '\t', '\n', '\r']))
+}
+
+/// How deep arrays and objects nest, brackets in strings aside.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for &byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn syntax(error: &serde_json::Error) -> Problem {
+    Problem::malformed(error.to_string())
+}
+
+/// Visits the members of a record's object.
+struct Members<'a> {
+    resource: &'a Resource,
+    input: &'a mut Input,
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = HashSet::new();
+        self.input.empty = true;
+        while let Some(name) = map.next_key_seed(TextSeed)? {
+            let raw: &RawValue = map.next_value()?;
+            if !seen.insert(name.clone()) {
+                let message = format!("{name:?} is given twice");
+                self.input
+                    .fault(Fault::field(&name, Code::Duplicate, message));
+                continue;
+            }
+            match self.resource.position(&name) {
+                Some(position) => give(self.input, self.resource, position, raw.get()),
+                None => {
+                    if name == self.resource.key.field.as_str() {
+                        self.input.key = string(raw.get()).map(Cow::into_owned);
+                    }
+                    self.input.unknown(self.resource, &name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives `input` the field at `position` from the JSON text of its value.
+pub(crate) fn give(input: &mut Input, resource: &Resource, position: usize, text: &str) {
+    let field = &resource.fields[position];
+    let raw = match (&field.kind, text.as_bytes().first()) {
+        (_, Some(b'n')) => Raw::Null,
+        (FieldKind::Json, _) => match json_fault(text) {
+            None => Raw::Json(compact(text)),
+            Some((code, rest)) => return input.refuse(position, field.fault(code, rest)),
+        },
+        (_, Some(b'"')) => match string(text) {
+            Some(text) => Raw::Text(text),
+            None => return input.refuse(position, field.fault(Code::Character, HALF_CHARACTER)),
+        },
+        (_, Some(b't')) => Raw::Boolean(true),
+        (_, Some(b'f')) => Raw::Boolean(false),
+        (_, Some(b'[' | b'{') | None) => Raw::Compound(text),
+        (_, Some(_)) => Raw::Number(text),
+    };
+    input.give(resource, position, raw);
+}
+
+const HALF_CHARACTER: &str = "must not have half a character (an unpaired surrogate)";
+
+/// A JSON string's content; `None` where an escape is half a surrogate pair.
+fn string(text: &str) -> Option<Cow<'_, str>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    TextSeed.deserialize(&mut deserializer).ok()
+}
+
+/// What a JSON value must not have to be kept: half characters (unpaired surrogates), numbers
+/// that no 64-bit float comes near, and repeated names.
+fn json_fault(text: &str) -> Option<(Code, String)> {
+    let mut duplicate = None;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    match (Audit {
+        duplicate: &mut duplicate,
+    })
+    .deserialize(&mut deserializer)
+    {
+        Err(error) => Some((Code::Format, format!("cannot be kept: {error}"))),
+        Ok(()) => duplicate.map(|name| {
+            (
+                Code::Duplicate,
+                format!("has the name {name:?} twice in one object"),
+            )
+        }),
+    }
+}
+
+/// The text without white space outside of strings.
+fn compact(text: &str) -> Cow<'_, str> {
+    let (mut in_string, mut escaped) = (false, false);
+    let mut keep = |c: &char| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ' ' | '\t' | '\n' | '\r' => return in_string,
+            _ => {}
+        }
+        true
+    };
+    match text.bytes().any(|b| b.is_ascii_whitespace()) {
+        true => Cow::Owned(text.chars().filter(|c| keep(c)).collect()),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Reads a string, borrowed where it has no escapes.
+struct TextSeed;
+
+impl<'de> DeserializeSeed<'de> for TextSeed {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextSeed {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// Reads any JSON value to the end and notes the first name that an object has twice.
+struct Audit<'a> {
+    duplicate: &'a mut Option<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Audit<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Audit<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq
+            .next_element_seed(Audit {
+                duplicate: self.duplicate,
+            })?
+            .is_some()
+        {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(name) = map.next_key_seed(TextSeed)? {
+            if !seen.insert(name.clone()) && self.duplicate.is_none() {
+                *self.duplicate = Some(name.into_owned());
+            }
+            map.next_value_seed(Audit {
+                duplicate: self.duplicate,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// How the rows of a resource are written as JSON objects: compiled once for the whole record,
+/// or for a request's `fields`.
+#[derive(Debug)]
+pub struct Encoder {
+    members: Vec<Member>,
+    /// Differs where the members differ, for entity tags.
+    pub shape: u32,
+}
+
+#[derive(Debug)]
+struct Member {
+    /// `{"title":` or `,"title":`.
+    prefix: String,
+    column: usize,
+    form: Form,
+}
+
+/// How a cell is written.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Plain,
+    Boolean,
+    Decimal(u8),
+    Json,
+}
+
+impl Encoder {
+    /// The whole record: the key, then every field but passwords.
+    #[must_use]
+    pub fn new(resource: &Resource) -> Self {
+        let fields = (0..resource.fields.len()).map(Column::Field);
+        Self::of(resource, std::iter::once(Column::Key).chain(fields))
+    }
+
+    /// The columns given, in their order; passwords are left out.
+    #[must_use]
+    pub fn of(resource: &Resource, columns: impl IntoIterator<Item = Column>) -> Self {
+        let mut members: Vec<Member> = Vec::new();
+        for column in columns {
+            let (index, form) = match column {
+                Column::Key => (column::KEY, Form::Plain),
+                Column::Field(position) => match resource.fields[position].kind {
+                    FieldKind::Password => continue,
+                    FieldKind::Boolean => (column::FIELDS + position, Form::Boolean),
+                    FieldKind::Decimal { scale } => {
+                        (column::FIELDS + position, Form::Decimal(scale))
+                    }
+                    FieldKind::Json => (column::FIELDS + position, Form::Json),
+                    FieldKind::String
+                    | FieldKind::Text
+                    | FieldKind::Integer
+                    | FieldKind::Number
+                    | FieldKind::Date
+                    | FieldKind::Datetime
+                    | FieldKind::Email
+                    | FieldKind::Url
+                    | FieldKind::Uuid
+                    | FieldKind::Choice(_)
+                    | FieldKind::Reference(_) => (column::FIELDS + position, Form::Plain),
+                },
+            };
+            let start = if members.is_empty() { '{' } else { ',' };
+            let prefix = format!("{start}\"{}\":", resource.column_name(column));
+            members.push(Member {
+                prefix,
+                column: index,
+                form,
+            });
+        }
+        let described: String = members
+            .iter()
+            .map(|member| format!("{}{:?}", &member.prefix[1..], member.form))
+            .collect();
+        let shape = condition::fingerprint(described.as_bytes());
+        Self { members, shape }
+    }
+
+    /// Appends `row` as an object, with a member `url` at its end if one is given.
+    pub fn write(&self, out: &mut Vec<u8>, row: &dyn Row, url: Option<&str>) {
+        for member in &self.members {
+            out.extend_from_slice(member.prefix.as_bytes());
+            member.form.write(out, row.cell(member.column));
+        }
+        if let Some(url) = url {
+            out.extend_from_slice(b",\"url\":");
+            write_string(out, url);
+        }
+        out.push(b'}');
+    }
+}
+
+impl Form {
+    fn write(self, out: &mut Vec<u8>, cell: Cell<'_>) {
+        match (self, cell) {
+            (_, Cell::Null) => out.extend_from_slice(b"null"),
+            (Form::Boolean, Cell::Integer(value)) => {
+                out.extend_from_slice(if value == 0 { b"false" } else { b"true" })
+            }
+            (Form::Decimal(scale), Cell::Integer(units)) => {
+                let _ = write!(out, "\"{}\"", decimal::format(units, scale));
+            }
+            (_, Cell::Integer(value)) => {
+                out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes())
+            }
+            (_, Cell::Number(value)) => {
+                // `{:?}` is the shortest text that reads back the same, and valid JSON.
+                let _ = write!(out, "{value:?}");
+            }
+            (Form::Json, Cell::Text(text)) => out.extend_from_slice(text.as_bytes()),
+            (_, Cell::Text(text)) => write_string(out, text),
+        }
+    }
+}
+
+/// Appends `text` as a JSON string.
+pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("writing to a Vec does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        for (text, expected) in [
+            ("", 0),
+            ("{}", 1),
+            ("[[[]]]", 3),
+            (r#"{"a":"[[[\"[["}"#, 1),
+            ("[[[", 3),
+            ("]]", 0),
+        ] {
+            assert_eq!(depth(text.as_bytes()), expected, "text: {text}");
+        }
+    }
+
+    #[test]
+    fn compact_text_keeps_strings() {
+        assert_eq!(
+            compact("{ \"a b\" : [ 1 , \"x \\\" y\" ] }\n"),
+            "{\"a b\":[1,\"x \\\" y\"]}"
+        );
+    }
+
+    #[test]
+    fn json_is_audited_to_the_leaves() {
+        let cases = [
+            (r#"{"a":{"b":1,"c":[{"d":1}]}}"#, None),
+            (r#"{"a":{"b":1,"b":2}}"#, Some(Code::Duplicate)),
+            (r#"["\ud800"]"#, Some(Code::Format)),
+            (r#"{"\ud83d\ude00":1e99}"#, None),
+            ("[1e999]", Some(Code::Format)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(
+                json_fault(text).map(|(code, _)| code),
+                expected,
+                "text: {text}"
+            );
+        }
+    }
+}

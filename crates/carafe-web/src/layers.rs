@@ -1,0 +1,268 @@
+//! What happens around every request, in order, as one function: id, URL map, deadline, panics,
+//! problems, compression, header fields, a line in the log.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use carafe_model::actor::Actor;
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY,
+};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full};
+
+use crate::app::App;
+use crate::call::{Body, Call, Response};
+use crate::error::{Kind, Problem};
+use crate::negotiate::{Accept, AcceptEncoding, Coding};
+use crate::route::{self, ApiPlace, Found, Place};
+use crate::{coding, cors, headers, problem, wire};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VARY_API: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding, Prefer");
+const VARY_PAGE: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding, Cookie");
+
+/// How a connection came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    /// Encrypted, by us or by a declared proxy.
+    pub secure: bool,
+    /// The address that was connected to.
+    pub local: Option<std::net::SocketAddr>,
+}
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub async fn handle<B: Body>(
+    app: Arc<App>,
+    request: Request<B>,
+    connection: Connection,
+) -> Response {
+    let refusal = wire::refuse_early(&request);
+    let server_wide = wire::is_server_wide(&request);
+    let (parts, body) = request.into_parts();
+    let id = app.ids.next(app.service.clock());
+    let Connection { secure, local } = connection;
+    let call = Call {
+        app,
+        actor: Actor::Anonymous,
+        id,
+        parts,
+        secure,
+        local,
+    };
+    let (api, place) = choose(&call, route::find(&call.app.schema, call.path()));
+    let outcome = match refusal {
+        Some(refusal) => Err(early(refusal)),
+        None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),
+        None => guarded(&call, place, body).await,
+    };
+    let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
+    finish(&call, api, &mut response);
+    let status = response.status().as_u16();
+    tracing::debug!(%id, method = %call.method(), path = call.path(), status, "Answered");
+    response
+}
+
+/// A refusal that does not depend on the path.
+fn early(refusal: wire::Refusal) -> Problem {
+    let problem = Problem::plain(refusal.status, refusal.detail);
+    match refusal.close {
+        true => problem.header(CONNECTION, HeaderValue::from_static("close")),
+        false => problem,
+    }
+}
+
+/// Decides between API and page where one path is both (an empty prefix), and whether errors
+/// are JSON.
+fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
+    let wants_page = || match *call.method() {
+        Method::GET | Method::HEAD => Accept::of(call.headers()).prefers_html(),
+        _ => {
+            crate::content_type::ContentType::of(call.headers())
+                == crate::content_type::ContentType::Form
+        }
+    };
+    match (found.place, found.page) {
+        (Some(Place::Api(ApiPlace::NoRecord(_))), Some(page)) => (false, Some(Place::Page(page))),
+        (Some(Place::Api(_)), Some(page)) if wants_page() => (false, Some(Place::Page(page))),
+        (Some(place @ Place::Api(_)), _) => (true, Some(place)),
+        (Some(place), _) => (false, Some(place)),
+        (None, _) => (found.api, None),
+    }
+}
+
+/// Runs the handler within the time limit; a panic in it is an internal error of this request
+/// alone.
+async fn guarded<B: Body>(
+    call: &Call,
+    place: Option<Place<'_>>,
+    body: B,
+) -> Result<Response, Problem> {
+    let answer = async {
+        match place {
+            _ if !is_known(call.method()) => Err(unknown_method(call)),
+            Some(place) => crate::answer(call, place, body).await,
+            None => Err(nowhere(call)),
+        }
+    };
+    let mut answer = pin!(answer);
+    let caught = std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => Poll::Ready(Err(Problem::internal(panic_text(&*panic).into()))),
+        }
+    });
+    match tokio::time::timeout(call.app.schema.limits.request_time_max, caught).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            let problem = Problem::new(
+                Kind::Storage,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The answer took too long",
+            );
+            Err(problem.header(RETRY_AFTER, HeaderValue::from_static("5")))
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("a handler panicked: {}", text.unwrap_or_default())
+}
+
+/// The methods of RFC 9110 and RFC 5789; of these a place says itself which it answers.
+fn is_known(method: &Method) -> bool {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ]
+    .contains(method)
+}
+
+fn unknown_method(call: &Call) -> Problem {
+    Problem::plain(
+        StatusCode::NOT_IMPLEMENTED,
+        format!("{} is not a method that this server knows", call.method()),
+    )
+}
+
+fn nowhere(call: &Call) -> Problem {
+    let problem = Problem::not_found();
+    match route::hint(&call.app.schema, call.path()) {
+        Some(hint) => problem.detail(hint),
+        None => problem,
+    }
+}
+
+fn refuse(call: &Call, api: bool, problem: Problem) -> Response {
+    if let Some(cause) = &problem.cause {
+        let status = problem.status.as_u16();
+        tracing::error!(id = %call.id, status, cause = &**cause as &dyn std::error::Error, "Could not answer");
+    }
+    if api {
+        problem::to_json(&problem, call.id)
+    } else {
+        crate::pages::refuse(call, &problem)
+    }
+}
+
+fn finish(call: &Call, api: bool, response: &mut Response) {
+    compress(call, response);
+    let vary = if api { VARY_API } else { VARY_PAGE };
+    let headers = response.headers_mut();
+    headers.append(VARY, vary);
+    let is_page = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page {
+        headers::set_page(headers)
+    } else {
+        headers::set_api(headers)
+    }
+    if call.secure {
+        headers::set_strict_transport_security(headers);
+    }
+    if api {
+        cors::set(
+            &call.app.schema.cors,
+            call.method(),
+            call.headers(),
+            headers,
+        );
+    }
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let id = call.id.hyphenated().encode_lower(&mut buffer);
+    headers.insert(
+        REQUEST_ID,
+        HeaderValue::from_str(id).expect("a UUID is visible ASCII"),
+    );
+    if call.method() == Method::HEAD {
+        let length = response.body().size_hint().exact().unwrap_or(0);
+        let has_content = !matches!(
+            response.status(),
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
+        if has_content {
+            response
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        *response.body_mut() = Full::default();
+    }
+}
+
+/// Compresses what is worth it, and names the coding in a strong entity tag, which must differ
+/// between representations (RFC 9110, section 8.8.3.3).
+fn compress(call: &Call, response: &mut Response) {
+    let large = response.body().size_hint().lower() >= coding::COMPRESSED_BYTES_MIN as u64;
+    if !large || response.headers().contains_key(CONTENT_ENCODING) {
+        return;
+    }
+    let wanted = AcceptEncoding::of(call.headers()).best();
+    let kind = response.headers().get(CONTENT_TYPE).cloned();
+    let (Some(kind), true) = (kind, wanted != Coding::Identity) else {
+        return;
+    };
+    let Some(Ok(bytes)) = now(std::mem::take(response.body_mut()).collect()) else {
+        return;
+    };
+    let (bytes, coding) = coding::encode(bytes.to_bytes(), kind.as_bytes(), wanted);
+    *response.body_mut() = Full::new(bytes);
+    if let Some(value) = coding.header_value() {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_ENCODING, value);
+        let tag = headers
+            .get(ETAG)
+            .and_then(|tag| tag.to_str().ok())
+            .filter(|tag| tag.starts_with('"'));
+        if let Some(tag) =
+            tag.map(|tag| format!("{}-{}\"", tag.trim_end_matches('"'), coding.as_str()))
+        {
+            headers.insert(
+                ETAG,
+                HeaderValue::from_str(&tag).expect("a tag is visible ASCII"),
+            );
+        }
+    }
+}
+
+/// The output of a future that has nothing to wait for.
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! The addresses of pages, as paths from the root.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use carafe_model::key::Key;
+use carafe_model::near::nearest;
+use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::assets::Assets;
+
+/// All but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Knows where everything is.
+#[derive(Debug)]
+pub struct Links {
+    pub schema: Arc<Schema>,
+    pub assets: Assets,
+}
+
+/// A page of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    List,
+    New,
+    Detail,
+    Edit,
+    Delete,
+}
+
+impl Target {
+    const ALL: [(&'static str, Target); 8] = [
+        ("list", Target::List),
+        ("index", Target::List),
+        ("new", Target::New),
+        ("create", Target::New),
+        ("detail", Target::Detail),
+        ("edit", Target::Edit),
+        ("update", Target::Edit),
+        ("delete", Target::Delete),
+    ];
+
+    /// The target that templates call `name`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence with the nearest known name.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, target)| *target)
+            .ok_or_else(|| unknown("page", name, Self::ALL.iter().map(|(known, _)| *known)))
+    }
+
+    /// Whether it is a page of one record.
+    #[must_use]
+    pub fn needs_key(self) -> bool {
+        match self {
+            Target::List | Target::New => false,
+            Target::Detail | Target::Edit | Target::Delete => true,
+        }
+    }
+}
+
+impl Links {
+    pub const HOME: &'static str = "/";
+
+    /// The list of `resource`, inside its parent `parent` where it has one.
+    #[must_use]
+    pub fn list(&self, resource: &Resource, parent: Option<&Key>) -> String {
+        match (&resource.parent, parent) {
+            (Some(above), Some(key)) => format!(
+                "/{}/{}/{}",
+                above.resource,
+                segment(&key.to_string()),
+                resource.name
+            ),
+            _ => format!("/{}", resource.name),
+        }
+    }
+
+    /// The form for a new record.
+    #[must_use]
+    pub fn new_record(&self, resource: &Resource, parent: Option<&Key>) -> String {
+        match &resource.pages {
+            Some(pages) if resource.parent.is_none() => pages.new_path.clone(),
+            _ => format!("{}/new", self.list(resource, parent)),
+        }
+    }
+
+    /// One of the pages of a record.
+    #[must_use]
+    pub fn record(
+        &self,
+        resource: &Resource,
+        parent: Option<&Key>,
+        key: &Key,
+        target: Target,
+    ) -> String {
+        let own = format!(
+            "{}/{}",
+            self.list(resource, parent),
+            segment(&key.to_string())
+        );
+        match target {
+            Target::List => self.list(resource, parent),
+            Target::New => self.new_record(resource, parent),
+            Target::Detail => own,
+            Target::Edit => own + "/edit",
+            Target::Delete => own + "/delete",
+        }
+    }
+
+    /// A page of `resource` that is of no one record.
+    pub(crate) fn record_less(
+        &self,
+        resource: &Resource,
+        parent: Option<&Key>,
+        target: Target,
+    ) -> String {
+        match target {
+            Target::New => self.new_record(resource, parent),
+            Target::List | Target::Detail | Target::Edit | Target::Delete => {
+                self.list(resource, parent)
+            }
+        }
+    }
+
+    /// The resource called `name`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence with the nearest known name.
+    pub fn resource(&self, name: &str) -> Result<&Resource, String> {
+        self.schema.resource(name).ok_or_else(|| {
+            let known = self.schema.resources.iter().map(|r| r.name.as_str());
+            unknown("resource", name, known)
+        })
+    }
+
+    /// The list of `resource` in the JSON API.
+    #[must_use]
+    pub fn api(&self, resource: &Resource) -> String {
+        let prefix = self.schema.prefixes.first().map_or("", String::as_str);
+        match &resource.parent {
+            Some(above) => format!("{prefix}/{}/{{key}}/{}", above.resource, resource.name),
+            None => format!("{prefix}/{}", resource.name),
+        }
+    }
+}
+
+/// The address that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address<'a> {
+    /// As sent, still percent-encoded.
+    pub path: &'a str,
+    /// As sent, without the question mark.
+    pub query: &'a str,
+}
+
+impl Address<'_> {
+    /// The same address with other parameters: `without` those and with `more`.
+    pub(crate) fn with(&self, without: &[&str], more: &[(&str, &str)]) -> String {
+        let kept: Vec<_> = crate::query::pairs(self.query.as_bytes())
+            .filter(|(name, _)| !without.contains(&name.as_ref()))
+            .collect();
+        let pairs = kept
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref()));
+        with_query(self.path, pairs.chain(more.iter().copied()))
+    }
+}
+
+/// `text` as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// `path` with `pairs` as its query.
+pub(crate) fn with_query<'a>(
+    path: &str,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        query.append_pair(name, value);
+    }
+    let mut url = path.to_owned();
+    match query.finish() {
+        query if query.is_empty() => {}
+        query => write!(url, "?{query}").expect("a String takes all that is written"),
+    }
+    url
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("there is no {what} {name:?}; did you mean {near:?}?"),
+        None => format!("there is no {what} {name:?}"),
+    }
+}

@@ -1,0 +1,326 @@
+//! Pages for people: handlers over the service's verbs, and what templates see.
+
+pub mod error;
+pub mod form;
+pub mod home;
+pub mod record;
+pub mod reference;
+pub mod site;
+pub mod view;
+pub mod visit;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+
+use carafe_model::key::Key;
+use http::header::{ALLOW, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use crate::assets::Freshness;
+use crate::call::{Body, Call, Response, empty, reply};
+use crate::csrf::{self, Browser};
+use crate::error::{Kind, Problem};
+use crate::flash::{self, Category, Flash};
+use crate::pages::visit::{Page, PageResult, Visit};
+use crate::route::{Of, PagePlace};
+use crate::{form as form_body, wire};
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// `/` and `/{resource}` and below.
+///
+/// # Errors
+///
+/// 405, and what the page's handler refuses.
+pub(crate) async fn answer<B: Body>(
+    call: &Call,
+    place: PagePlace<'_>,
+    body: B,
+) -> Result<Response, Problem> {
+    let is_form = matches!(
+        place,
+        PagePlace::New(_) | PagePlace::Edit(..) | PagePlace::Delete(..)
+    );
+    let allow = HeaderValue::from_static(if is_form {
+        "GET, HEAD, POST, OPTIONS"
+    } else {
+        "GET, HEAD, OPTIONS"
+    });
+    let desk = Desk::new(call, place.parent())?;
+    match *call.method() {
+        _ if !require_parent(call, &place).await? => Err(Problem::not_found()),
+        Method::GET | Method::HEAD => Ok(desk.to_response(show(&desk.visit, place).await?)),
+        Method::POST if is_form => post(&desk, place, body).await,
+        Method::OPTIONS => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            response.headers_mut().insert(ALLOW, allow);
+            Ok(response)
+        }
+        _ => Err(Problem::method_not_allowed(call.method(), &allow)),
+    }
+}
+
+/// Whether the record is there that a sub-resource's page is under.
+async fn require_parent(call: &Call, place: &PagePlace<'_>) -> Result<bool, Problem> {
+    let Some(Of {
+        resource,
+        parent: Some(key),
+    }) = place.of()
+    else {
+        return Ok(true);
+    };
+    let Some(parent) = &resource.parent else {
+        return Ok(true);
+    };
+    let parent = &call.app.schema.resources[parent.index];
+    match call.app.service.get(&call.actor, parent, key, |_| ()).await {
+        Ok(()) => Ok(true),
+        Err(error) => Err(Problem::from_service(
+            error,
+            parent,
+            carafe_model::resource::Method::Get,
+        )),
+    }
+}
+
+async fn show(visit: &Visit<'_>, place: PagePlace<'_>) -> PageResult {
+    match place {
+        PagePlace::Home => home::show(visit).await,
+        PagePlace::List(of) => record::list(visit, of.resource).await,
+        PagePlace::New(of) => record::new(visit, of.resource).await,
+        PagePlace::Show(of, key) => record::detail(visit, of.resource, &key).await,
+        PagePlace::Edit(of, key) => record::edit(visit, of.resource, &key).await,
+        PagePlace::Delete(of, key) => record::confirm_delete(visit, of.resource, &key).await,
+    }
+}
+
+/// A form that was sent: its record must be there (404), its body must fit (413), and it must
+/// come from a page of ours (400) before anything is done.
+async fn post<B: Body>(
+    desk: &Desk<'_>,
+    place: PagePlace<'_>,
+    body: B,
+) -> Result<Response, Problem> {
+    let visit = &desk.visit;
+    let (resource, key) = match &place {
+        PagePlace::New(of) => (of.resource, None),
+        PagePlace::Edit(of, key) | PagePlace::Delete(of, key) => {
+            record::require(visit, of.resource, key).await?;
+            (of.resource, Some(key))
+        }
+        PagePlace::Home | PagePlace::List(_) | PagePlace::Show(..) => {
+            return Err(Problem::not_found());
+        }
+    };
+    let content = visit.call.read(body).await?;
+    if let Err(refusal) = desk.check(&content) {
+        return match (&place, refusal) {
+            (_, csrf::Refusal::CrossSite) | (PagePlace::Delete(..), _) => Err(bad_form(refusal)),
+            _ => Ok(desk.to_response(record::refuse_token(visit, resource, key, &content).await?)),
+        };
+    }
+    let page = match &place {
+        PagePlace::New(_) => record::create(visit, resource, &content).await?,
+        PagePlace::Edit(_, key) => record::update(visit, resource, key, &content).await?,
+        PagePlace::Delete(_, key) => record::delete(visit, resource, key).await?,
+        PagePlace::Home | PagePlace::List(_) | PagePlace::Show(..) => {
+            return Err(Problem::not_found());
+        }
+    };
+    Ok(desk.to_response(page))
+}
+
+fn bad_form(refusal: csrf::Refusal) -> Problem {
+    Problem::new(
+        Kind::BadForm,
+        StatusCode::BAD_REQUEST,
+        "The form was not sent from a page of this site, or is too old",
+    )
+    .detail(refusal.to_string())
+}
+
+/// A visit with the cookies that it came with and those that go back.
+struct Desk<'a> {
+    visit: Visit<'a>,
+    browser: Browser,
+    /// The browser had no form cookie yet.
+    is_new: bool,
+    flashes: Vec<Flash>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(call: &'a Call, parent: Option<Key>) -> Result<Self, Problem> {
+        let key = &call.app.key;
+        let known = Browser::read(key, call.headers(), call.secure);
+        let is_new = known.is_none();
+        let browser = match known {
+            Some(browser) => browser,
+            None => {
+                Browser::random().map_err(|error| Problem::internal(error.to_string().into()))?
+            }
+        };
+        let flashes = flash::read(key, call.headers(), call.secure);
+        let shown = flashes
+            .iter()
+            .map(|flash| (flash.category.as_str().to_owned(), flash.message.clone()));
+        let visit = Visit {
+            call,
+            site: &call.app.site,
+            parent,
+            flashes: shown.collect(),
+            csrf_token: browser.token(key),
+        };
+        Ok(Self {
+            visit,
+            browser,
+            is_new,
+            flashes,
+        })
+    }
+
+    fn check(&self, content: &[u8]) -> Result<(), csrf::Refusal> {
+        let call = self.visit.call;
+        let host = wire::host(&call.parts.uri, call.headers()).unwrap_or_default();
+        // A proxy may have put its own name into Host; the public URL names ours.
+        let public = call
+            .app
+            .public_url
+            .as_deref()
+            .and_then(|url| url.split_once("://"));
+        let host = match public {
+            Some((_, authority)) if names(call.headers(), authority) => authority,
+            _ => host,
+        };
+        let browser = (!self.is_new).then_some(&self.browser);
+        csrf::check(
+            &call.app.key,
+            call.headers(),
+            host,
+            browser,
+            form_body::token(content).as_deref(),
+        )
+    }
+
+    /// The page with its cookies: a form token's, and the messages that are shown now or next.
+    fn to_response(&self, page: Page) -> Response {
+        let (key, secure) = (&self.visit.call.app.key, self.visit.call.secure);
+        let mut cookies = Vec::new();
+        let mut response = match page {
+            Page::Html { status, body } => {
+                if self.is_new && body.contains(csrf::FORM_FIELD) {
+                    cookies.push(self.browser.set_cookie(key, secure));
+                }
+                if !self.flashes.is_empty() {
+                    cookies.push(flash::clear(secure));
+                }
+                let mut response = reply(status, HTML, body.into_bytes());
+                // Pages hold a token and messages that are for one person.
+                response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+                response
+            }
+            Page::Redirect { to, flash } => {
+                if let Some((_, message)) = flash {
+                    let mut messages = self.flashes.clone();
+                    messages.push(Flash {
+                        category: Category::Success,
+                        message,
+                    });
+                    cookies.push(flash::write(key, &messages, secure));
+                }
+                let mut response = empty(StatusCode::SEE_OTHER);
+                response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+                if let Ok(to) = HeaderValue::from_str(&to) {
+                    response.headers_mut().insert(LOCATION, to);
+                }
+                response
+            }
+        };
+        for cookie in cookies {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// Whether `Origin` is of `authority`.
+fn names(headers: &HeaderMap, authority: &str) -> bool {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    origin
+        .and_then(|origin| origin.split_once("://"))
+        .is_some_and(|(_, named)| named == authority)
+}
+
+/// `GET /static/{path}`
+///
+/// # Errors
+///
+/// 404 where there is no such file, 405 for another method.
+pub(crate) async fn file(call: &Call, path: &str) -> Result<Response, Problem> {
+    if !matches!(*call.method(), Method::GET | Method::HEAD) {
+        return Err(Problem::method_not_allowed(
+            call.method(),
+            &call.app.allow_get,
+        ));
+    }
+    let asset = call
+        .app
+        .site
+        .assets()
+        .find(path)
+        .await
+        .ok_or_else(Problem::not_found)?;
+    let mut response = reply(
+        StatusCode::OK,
+        HeaderValue::from_static(asset.content_type),
+        asset.bytes.to_vec(),
+    );
+    match asset.freshness {
+        Freshness::Immutable => {
+            let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+            response.headers_mut().insert(CACHE_CONTROL, forever);
+        }
+        Freshness::Revalidate(tag) => {
+            let known = call
+                .headers()
+                .get(IF_NONE_MATCH)
+                .is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
+            if known {
+                response = empty(StatusCode::NOT_MODIFIED);
+            }
+            if let Ok(tag) = HeaderValue::from_str(&tag) {
+                response.headers_mut().insert(ETAG, tag);
+            }
+        }
+    }
+    Ok(response)
+}
+
+/// `GET /problems/{slug}`
+///
+/// # Errors
+///
+/// 404 for a kind that there is not, 405 for another method.
+pub(crate) fn explain(call: &Call, slug: &str) -> Result<Response, Problem> {
+    if !matches!(*call.method(), Method::GET | Method::HEAD) {
+        return Err(Problem::method_not_allowed(
+            call.method(),
+            &call.app.allow_get,
+        ));
+    }
+    let desk = Desk::new(call, None)?;
+    Ok(desk.to_response(error::explain(&desk.visit, slug)?))
+}
+
+/// A refusal as a page.
+pub(crate) fn refuse(call: &Call, problem: &Problem) -> Response {
+    let mut response = match Desk::new(call, None) {
+        Ok(desk) => desk.to_response(error::show(&desk.visit, problem)),
+        Err(_) => match error::plain(problem) {
+            Page::Html { status, body } => reply(status, HTML, body.into_bytes()),
+            Page::Redirect { .. } => empty(problem.status),
+        },
+    };
+    crate::problem::add_headers(&mut response, problem);
+    response
+}

@@ -1,0 +1,557 @@
+//! What templates see of records: rows as objects, without a tree in between.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use carafe_model::key::Key;
+use carafe_model::kind::Kind;
+use carafe_model::record::Record;
+use carafe_model::resource::{Column, Resource};
+use carafe_model::value::Value as Stored;
+use jiff::civil;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, from_args};
+use minijinja::{Error, State};
+
+use crate::escape;
+use crate::link::{Links, Target};
+use crate::template::shorten;
+
+/// Characters of a value in a cell of a list.
+const CELL_CHARACTERS_MAX: usize = 100;
+
+/// Characters of a record's heading.
+const HEADING_CHARACTERS_MAX: usize = 80;
+
+/// Headings of the records that others refer to, by the position of their resource and by key.
+pub type Headings = HashMap<(usize, Key), String>;
+
+/// What the records of one page have in common.
+#[derive(Debug)]
+pub struct Shared {
+    pub links: Arc<Links>,
+    /// The position of their resource.
+    pub resource: usize,
+    /// The record whose path they are under.
+    pub parent: Option<Key>,
+    pub headings: Headings,
+}
+
+/// A record in a template: `note.title`, `note.id`; with the filters `heading`, `cell` and
+/// `shown`, and `url_for(note)`.
+#[derive(Debug)]
+pub struct RecordView {
+    pub shared: Arc<Shared>,
+    pub record: Record,
+}
+
+impl RecordView {
+    fn resource(&self) -> &Resource {
+        &self.shared.links.schema.resources[self.shared.resource]
+    }
+
+    /// One of the record's own pages.
+    #[must_use]
+    pub fn path(&self, target: Target) -> String {
+        let parent = self.shared.parent.as_ref();
+        self.shared
+            .links
+            .record(self.resource(), parent, &self.record.key, target)
+    }
+
+    /// The record in a few words.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        heading(self.resource(), &self.record)
+    }
+
+    /// The column called `name` as a list shows it: short, without links of its own.
+    #[must_use]
+    pub fn cell(&self, name: &str) -> Option<Value> {
+        self.html(name, Size::Short).map(Value::from_safe_string)
+    }
+
+    /// The column called `name` as the record's own page shows it: whole.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> Option<Value> {
+        self.html(name, Size::Whole).map(Value::from_safe_string)
+    }
+
+    fn html(&self, name: &str, size: Size) -> Option<String> {
+        let position = match self.resource().column(name)? {
+            Column::Key => return Some(escape::html(&self.record.key.to_string())),
+            Column::Field(position) => position,
+        };
+        let field = &self.resource().fields[position];
+        let value = &self.record.values[position];
+        let text = field.show(value);
+        if text.trim().is_empty() {
+            return Some("—".to_owned());
+        }
+        let escaped = match size {
+            Size::Short => escape::html(&shorten(&text, CELL_CHARACTERS_MAX, "…", false)),
+            Size::Whole => escape::html(&text),
+        };
+        Some(match (&field.kind, size) {
+            (Kind::Boolean, _) => yes_or_no(value).to_owned(),
+            (Kind::Datetime | Kind::Date, _) => Moment(text).html(),
+            (Kind::Choice(choices), _) => {
+                let choice = choices.iter().find(|choice| choice.value == text);
+                choice.map_or(escaped, |choice| escape::html(&choice.label))
+            }
+            (Kind::Password, _) => "••••••••".to_owned(),
+            (Kind::Reference(reference), size) => self.reference(reference.index, value, size),
+            (Kind::Url, Size::Whole) if is_web_address(&text) => {
+                format!("<a href=\"{escaped}\" rel=\"nofollow noopener noreferrer\">{escaped}</a>")
+            }
+            (Kind::Email, Size::Whole) => {
+                let address = crate::link::segment(&text).replace("%40", "@");
+                format!("<a href=\"mailto:{address}\">{escaped}</a>")
+            }
+            (Kind::Json, Size::Short) => format!("<code>{escaped}</code>"),
+            (Kind::Json, Size::Whole) => format!("<pre>\n{escaped}</pre>"),
+            (
+                Kind::String
+                | Kind::Text
+                | Kind::Integer
+                | Kind::Number
+                | Kind::Decimal { .. }
+                | Kind::Email
+                | Kind::Url
+                | Kind::Uuid,
+                _,
+            ) => escaped,
+        })
+    }
+
+    /// The heading of the record that `value` refers to, as a link where it has a page.
+    fn reference(&self, to: usize, value: &Stored, size: Size) -> String {
+        let links = &self.shared.links;
+        let resource = &links.schema.resources[to];
+        let key = Key::from_cell(value.as_cell());
+        let heading = self.shared.headings.get(&(to, key.clone()));
+        let text = match heading {
+            Some(heading) => escape::html(heading),
+            None => escape::html(&format!("{} {key}", resource.label)),
+        };
+        let linked = resource.pages.is_some() && resource.parent.is_none();
+        match size {
+            Size::Whole if linked && heading.is_some() => {
+                let path = links.record(resource, None, &key, Target::Detail);
+                format!("<a href=\"{path}\">{text}</a>")
+            }
+            Size::Short | Size::Whole => text,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Short,
+    Whole,
+}
+
+impl Object for RecordView {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match self.resource().column(key) {
+            Some(Column::Field(position)) => {
+                let kind = &self.resource().fields[position].kind;
+                Some(value(kind, &self.record.values[position]))
+            }
+            Some(Column::Key) => Some(key_value(&self.record.key)),
+            None if key == "id" => Some(key_value(&self.record.key)),
+            None if key == "version" => Some(Value::from(self.record.version)),
+            None => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let fields = self.resource().fields.iter();
+        let names = fields.map(|field| Value::from(field.name.as_str()));
+        let key = Value::from(self.resource().key.field.as_str());
+        Enumerator::Values(std::iter::once(key).chain(names).collect())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.heading())
+    }
+}
+
+/// A record in a few words: its first written text, else its label and key.
+#[must_use]
+pub fn heading(resource: &Resource, record: &Record) -> String {
+    let mut texts = resource.fields.iter().zip(&record.values);
+    let text = texts.find_map(|(field, value)| match value {
+        Stored::Text(text) if field.kind.is_written_text() => {
+            text.lines().map(str::trim).find(|line| !line.is_empty())
+        }
+        _ => None,
+    });
+    match text {
+        Some(text) => shorten(text, HEADING_CHARACTERS_MAX, "…", false),
+        None => format!("{} {}", resource.label, record.key),
+    }
+}
+
+fn key_value(key: &Key) -> Value {
+    match key {
+        Key::Integer(id) => Value::from(*id),
+        Key::Text(text) => Value::from(text.as_str()),
+    }
+}
+
+/// A stored value as a template sees it: a decimal as text, a time as a [`Moment`], JSON as
+/// what it says, and of a password nothing.
+fn value(kind: &Kind, stored: &Stored) -> Value {
+    match (kind, stored) {
+        (Kind::Password, _) | (_, Stored::Null) => Value::from(()),
+        (Kind::Decimal { scale }, Stored::Integer(units)) => {
+            Value::from(carafe_model::decimal::format(*units, *scale))
+        }
+        (Kind::Date | Kind::Datetime, Stored::Text(text)) => {
+            Value::from_object(Moment(text.clone()))
+        }
+        (Kind::Json, Stored::Text(text)) => {
+            serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()))
+        }
+        (_, Stored::Boolean(value)) => Value::from(*value),
+        (_, Stored::Integer(value)) => Value::from(*value),
+        (_, Stored::Number(value)) => Value::from(*value),
+        (_, Stored::Text(text)) => Value::from(text.as_str()),
+    }
+}
+
+fn yes_or_no(value: &Stored) -> &'static str {
+    match value {
+        Stored::Boolean(true) => "Yes",
+        _ => "No",
+    }
+}
+
+/// Only such an address becomes a link: `javascript:` and the like run in the page.
+fn is_web_address(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
+}
+
+/// A date (`YYYY-MM-DD`) or a moment in UTC, in its canonical text; in templates it has
+/// `year` to `second`, `strftime(format)` and `isoformat()`.
+#[derive(Debug)]
+pub struct Moment(String);
+
+impl Moment {
+    /// The moment that a template has at hand, be it an object or text.
+    #[must_use]
+    pub fn from_value(value: &Value) -> Option<Self> {
+        if value.is_none() || value.is_undefined() {
+            return None;
+        }
+        Some(Self(value.to_string()))
+    }
+
+    /// `2026-01-02`
+    #[must_use]
+    pub fn day(&self) -> String {
+        self.0.get(..10).unwrap_or(&self.0).to_owned()
+    }
+
+    /// `03:04`, nothing of a date.
+    #[must_use]
+    pub fn hour(&self) -> String {
+        self.0.get(11..16).unwrap_or_default().to_owned()
+    }
+
+    /// `2026-01-02 03:04 UTC`
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.0.get(11..16) {
+            Some(hour) => format!("{} {hour} UTC", self.day()),
+            None => self.day(),
+        }
+    }
+
+    /// The moment by a format of C's `strftime`.
+    ///
+    /// # Errors
+    ///
+    /// The format is not known, or the text is no moment.
+    pub fn strftime(&self, format: &str) -> Result<String, String> {
+        let formatted = match self.0.parse::<jiff::Timestamp>() {
+            Ok(moment) => strtime::format(format, &moment.to_zoned(TimeZone::UTC)),
+            Err(_) => match self.0.parse::<civil::Date>() {
+                Ok(date) => strtime::format(format, date.to_datetime(civil::Time::midnight())),
+                Err(_) => return Err(format!("{:?} is no date", self.0)),
+            },
+        };
+        formatted.map_err(|error| error.to_string())
+    }
+
+    /// The moment as HTML takes it: to the millisecond.
+    fn machine(&self) -> String {
+        match self.0.split_at_checked(23) {
+            Some((millis, _)) if self.0.ends_with('Z') => format!("{millis}Z"),
+            _ => self.0.clone(),
+        }
+    }
+
+    fn html(&self) -> String {
+        format!(
+            "<time datetime=\"{}\">{}</time>",
+            escape::html(&self.machine()),
+            escape::html(&self.words())
+        )
+    }
+}
+
+impl Object for Moment {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let range = match key.as_str()? {
+            "year" => 0..4,
+            "month" => 5..7,
+            "day" => 8..10,
+            "hour" => 11..13,
+            "minute" => 14..16,
+            "second" => 17..19,
+            _ => return None,
+        };
+        self.0.get(range)?.parse::<i64>().ok().map(Value::from)
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _state: &mut State<'_, '_>,
+        method: &str,
+        args: &[Value],
+    ) -> Result<Value, Error> {
+        match method {
+            "strftime" => {
+                let (format,): (&str,) = from_args(args)?;
+                let text = self.strftime(format);
+                text.map(Value::from)
+                    .map_err(|text| Error::new(minijinja::ErrorKind::InvalidOperation, text))
+            }
+            "isoformat" => Ok(Value::from(self.0.as_str())),
+            "date" => Ok(Value::from_object(Moment(self.day()))),
+            _ => Err(Error::from(minijinja::ErrorKind::UnknownMethod)),
+        }
+    }
+
+    fn custom_cmp(
+        self: &Arc<Self>,
+        other: &minijinja::value::DynObject,
+    ) -> Option<std::cmp::Ordering> {
+        other
+            .downcast_ref::<Self>()
+            .map(|other| self.0.cmp(&other.0))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One page of a list, with the members that Flask-SQLAlchemy's `Pagination` has. Iterating
+/// gives the records.
+#[derive(Debug)]
+pub struct Pagination {
+    pub items: Vec<Value>,
+    /// From 1.
+    pub page: u64,
+    pub per_page: u64,
+    pub total: u64,
+}
+
+/// How many page numbers stand at the ends and around the current one.
+#[derive(Clone, Copy, Debug)]
+struct Edges {
+    left_edge: u64,
+    left_current: u64,
+    right_current: u64,
+    right_edge: u64,
+}
+
+impl Pagination {
+    /// How many pages there are; none for an empty list.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.total.div_ceil(self.per_page.max(1))
+    }
+
+    /// The page before this one. From past the end it is the last page.
+    #[must_use]
+    pub fn previous(&self) -> Option<u64> {
+        (self.page > 1).then(|| (self.page - 1).min(self.pages()).max(1))
+    }
+
+    #[must_use]
+    pub fn next(&self) -> Option<u64> {
+        (self.page < self.pages()).then(|| self.page + 1)
+    }
+
+    /// Page numbers to link to, `None` where some are left out.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<Option<u64>> {
+        self.iter_pages(Edges {
+            left_edge: 1,
+            left_current: 1,
+            right_current: 1,
+            right_edge: 1,
+        })
+    }
+
+    fn iter_pages(&self, edges: Edges) -> Vec<Option<u64>> {
+        let last = self.pages();
+        let mut numbers = Vec::new();
+        let ranges = [
+            (1, edges.left_edge),
+            (
+                self.page.saturating_sub(edges.left_current),
+                self.page.saturating_add(edges.right_current),
+            ),
+            (last.saturating_sub(edges.right_edge) + 1, last),
+        ];
+        let mut next = 1;
+        for (from, to) in ranges {
+            let (from, to) = (from.max(next), to.min(last));
+            if from > to {
+                continue;
+            }
+            if from > next {
+                numbers.push(None);
+            }
+            numbers.extend((from..=to).map(Some));
+            next = to + 1;
+        }
+        if next <= last {
+            numbers.push(None);
+        }
+        numbers
+    }
+}
+
+/// The most page numbers that a template can ask for on one side.
+const EDGE_MAX: u64 = 100;
+
+impl Object for Pagination {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        Some(match key.as_str()? {
+            "items" => Value::from(self.items.clone()),
+            "page" => Value::from(self.page),
+            "per_page" => Value::from(self.per_page),
+            "total" => Value::from(self.total),
+            "pages" => Value::from(self.pages()),
+            "has_next" => Value::from(self.next().is_some()),
+            "has_prev" => Value::from(self.previous().is_some()),
+            "next_num" => Value::from(self.next()),
+            "prev_num" => Value::from(self.previous()),
+            "first" => Value::from(match self.items.len() {
+                0 => 0,
+                _ => (self.page - 1).saturating_mul(self.per_page) + 1,
+            }),
+            "last" => Value::from(match self.items.len() as u64 {
+                0 => 0,
+                count => (self.page - 1).saturating_mul(self.per_page) + count,
+            }),
+            _ => return None,
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.items.clone())
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _state: &mut State<'_, '_>,
+        method: &str,
+        args: &[Value],
+    ) -> Result<Value, Error> {
+        if method != "iter_pages" {
+            return Err(Error::from(minijinja::ErrorKind::UnknownMethod));
+        }
+        let (kwargs,): (Kwargs,) = from_args(args)?;
+        let edge = |name: &str, default: u64| {
+            let edge = kwargs.get::<Option<u64>>(name)?.unwrap_or(default);
+            Ok::<_, Error>(edge.min(EDGE_MAX))
+        };
+        let edges = Edges {
+            left_edge: edge("left_edge", 2)?,
+            left_current: edge("left_current", 2)?,
+            right_current: edge("right_current", 4)?,
+            right_edge: edge("right_edge", 2)?,
+        };
+        kwargs.assert_all_used()?;
+        Ok(self
+            .iter_pages(edges)
+            .into_iter()
+            .map(Value::from)
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pagination(page: u64, total: u64) -> Pagination {
+        Pagination {
+            items: Vec::new(),
+            page,
+            per_page: 10,
+            total,
+        }
+    }
+
+    #[test]
+    fn page_numbers_leave_out_what_is_far() {
+        let cases = [
+            ((1, 0), ""),
+            ((1, 10), "1"),
+            ((1, 95), "1 2 … 10"),
+            ((5, 95), "1 … 4 5 6 … 10"),
+            ((3, 95), "1 2 3 4 … 10"),
+            ((10, 95), "1 … 9 10"),
+            ((99, 95), "1 … 10"),
+            (
+                (1_000_000_000_000, u64::MAX),
+                "1 … 999999999999 1000000000000 1000000000001 … 1844674407370955162",
+            ),
+        ];
+        for ((page, total), expected) in cases {
+            let numbers = pagination(page, total).numbers();
+            let text: Vec<_> = numbers
+                .iter()
+                .map(|number| number.map_or("…".to_owned(), |number| number.to_string()))
+                .collect();
+            assert_eq!(text.join(" "), expected, "page {page} of {total}");
+        }
+    }
+
+    #[test]
+    fn a_page_past_the_end_leads_back_to_the_last() {
+        let cases = [
+            ((1, 95), (None, Some(2))),
+            ((10, 95), (Some(9), None)),
+            ((99, 95), (Some(10), None)),
+            ((5, 0), (Some(1), None)),
+        ];
+        for ((page, total), expected) in cases {
+            let pagination = pagination(page, total);
+            let found = (pagination.previous(), pagination.next());
+            assert_eq!(found, expected, "page {page} of {total}");
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! From a path to the place it names.
+
+use std::borrow::Cow;
+
+use carafe_model::key::Key;
+use carafe_model::near::nearest;
+use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
+use percent_encoding::percent_decode_str;
+
+/// What a path names.
+#[derive(Debug, PartialEq)]
+pub enum Place<'a> {
+    Api(ApiPlace<'a>),
+    Page(PagePlace<'a>),
+    /// Files that pages load.
+    Static(String),
+    /// The explanation of a kind of problem.
+    Problem(String),
+}
+
+/// A place of the JSON API.
+#[derive(Debug, PartialEq)]
+pub enum ApiPlace<'a> {
+    Collection(At<'a>),
+    Search(At<'a>),
+    Item(At<'a>, Key),
+    /// The versions of a record, where the resource keeps them.
+    History(At<'a>, Key),
+    /// A record's address with a key that no record can have.
+    NoRecord(At<'a>),
+}
+
+/// A resource under one of the API's prefixes.
+#[derive(Clone, Debug)]
+pub struct At<'a> {
+    pub prefix: &'a str,
+    pub resource: &'a Resource,
+    /// The key of the record that a sub-resource is under.
+    pub parent: Option<Key>,
+}
+
+impl PartialEq for At<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.prefix == other.prefix
+            && self.resource.index == other.resource.index
+            && self.parent == other.parent
+    }
+}
+
+/// A page for people.
+#[derive(Debug, PartialEq)]
+pub enum PagePlace<'a> {
+    Home,
+    List(Of<'a>),
+    New(Of<'a>),
+    Show(Of<'a>, Key),
+    Edit(Of<'a>, Key),
+    Delete(Of<'a>, Key),
+}
+
+impl<'a> PagePlace<'a> {
+    /// The resource that the page is of; none for the home page.
+    #[must_use]
+    pub fn of(&self) -> Option<&Of<'a>> {
+        match self {
+            PagePlace::Home => None,
+            PagePlace::List(of)
+            | PagePlace::New(of)
+            | PagePlace::Show(of, _)
+            | PagePlace::Edit(of, _)
+            | PagePlace::Delete(of, _) => Some(of),
+        }
+    }
+
+    /// The key of the record that a sub-resource's page is under.
+    #[must_use]
+    pub fn parent(&self) -> Option<Key> {
+        self.of().and_then(|of| of.parent.clone())
+    }
+}
+
+/// A resource that has pages.
+#[derive(Clone, Debug)]
+pub struct Of<'a> {
+    pub resource: &'a Resource,
+    /// The key of the record that a sub-resource is under.
+    pub parent: Option<Key>,
+}
+
+impl PartialEq for Of<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.resource.index == other.resource.index && self.parent == other.parent
+    }
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// Under a prefix of the API, so that errors are JSON.
+    pub api: bool,
+    pub place: Option<Place<'a>>,
+    /// With an empty prefix one path may be a page too; then `Accept` decides.
+    pub page: Option<PagePlace<'a>>,
+}
+
+/// Finds what `path` (as sent, percent-encoded) names.
+#[must_use]
+pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
+    let Some(segments) = segments(path) else {
+        return Found {
+            api: is_under_api(schema, path),
+            place: None,
+            page: None,
+        };
+    };
+    let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
+    match segments.as_slice() {
+        ["static", rest @ ..] if !rest.is_empty() => {
+            return Found {
+                api: false,
+                place: Some(Place::Static(rest.join("/"))),
+                page: None,
+            };
+        }
+        ["problems", slug] => {
+            return Found {
+                api: false,
+                place: Some(Place::Problem((*slug).to_owned())),
+                page: None,
+            };
+        }
+        _ => {}
+    }
+    let page = if schema.pages {
+        find_page(schema, path, &segments)
+    } else {
+        None
+    };
+    for prefix in &schema.prefixes {
+        let depth = prefix.matches('/').count();
+        let under = prefix.is_empty()
+            || path
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !under {
+            continue;
+        }
+        let place = find_api(schema, prefix, &segments[depth.min(segments.len())..]);
+        match place {
+            None if prefix.is_empty() => {}
+            Some(ApiPlace::NoRecord(_)) if page.is_some() => {}
+            Some(place) => {
+                return Found {
+                    api: !prefix.is_empty() || page.is_none(),
+                    place: Some(Place::Api(place)),
+                    page,
+                };
+            }
+            None => {
+                return Found {
+                    api: true,
+                    place: None,
+                    page: None,
+                };
+            }
+        }
+    }
+    let api = !schema.pages && schema.prefixes.iter().any(String::is_empty);
+    Found {
+        api,
+        place: page.map(Place::Page),
+        page: None,
+    }
+}
+
+fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Option<ApiPlace<'a>> {
+    let (resource, parent, rest) = find_resource(schema, segments)?;
+    let at = At {
+        prefix,
+        resource,
+        parent,
+    };
+    match rest {
+        [] => Some(ApiPlace::Collection(at)),
+        ["search"] if !resource.search.is_empty() => Some(ApiPlace::Search(at)),
+        [key] if !key.is_empty() => Some(match resource.key.kind.parse(key) {
+            Some(key) => ApiPlace::Item(at, key),
+            None => ApiPlace::NoRecord(at),
+        }),
+        [key, "history"] if resource.history => Some(match resource.key.kind.parse(key) {
+            Some(key) => ApiPlace::History(at, key),
+            None => ApiPlace::NoRecord(at),
+        }),
+        _ => None,
+    }
+}
+
+fn find_page<'a>(schema: &'a Schema, path: &str, segments: &[&str]) -> Option<PagePlace<'a>> {
+    let custom = |resource: &&Resource| {
+        resource.parent.is_none()
+            && resource
+                .pages
+                .as_ref()
+                .is_some_and(|pages| pages.new_path == path)
+    };
+    if let Some(resource) = schema.resources.iter().find(custom) {
+        return Some(PagePlace::New(Of {
+            resource,
+            parent: None,
+        }));
+    }
+    if segments == [""] {
+        return Some(PagePlace::Home);
+    }
+    let (resource, parent, rest) = find_resource(schema, segments)?;
+    resource.pages.as_ref()?;
+    let of = Of { resource, parent };
+    let key = |text: &str| resource.key.kind.parse(text);
+    match rest {
+        [] => Some(PagePlace::List(of)),
+        ["new"] if of.parent.is_some() => Some(PagePlace::New(of)),
+        [text] => Some(PagePlace::Show(of, key(text)?)),
+        [text, "edit"] => Some(PagePlace::Edit(of, key(text)?)),
+        [text, "delete"] => Some(PagePlace::Delete(of, key(text)?)),
+        _ => None,
+    }
+}
+
+/// The resource that a path begins with, the key of its parent, and the segments that follow:
+/// `/users/5/emails/7` is e-mail 7 of user 5.
+fn find_resource<'a, 's>(
+    schema: &'a Schema,
+    segments: &'s [&'s str],
+) -> Option<(&'a Resource, Option<Key>, &'s [&'s str])> {
+    let (name, rest) = segments.split_first()?;
+    let resource = schema.resource(name)?;
+    if let [key, child, rest @ ..] = rest {
+        let is_child = |child: &&Resource| {
+            child
+                .parent
+                .as_ref()
+                .is_some_and(|parent| parent.index == resource.index)
+        };
+        if let Some(child) = schema.resource(child).filter(is_child) {
+            return Some((child, Some(resource.key.kind.parse(key)?), rest));
+        }
+    }
+    resource.parent.is_none().then_some((resource, None, rest))
+}
+
+fn is_under_api(schema: &Schema, path: &str) -> bool {
+    schema
+        .prefixes
+        .iter()
+        .any(|prefix| !prefix.is_empty() && path.starts_with(prefix.as_str()))
+}
+
+/// The segments behind the first slash, decoded. `None` where one is no UTF-8.
+fn segments(path: &str) -> Option<Vec<Cow<'_, str>>> {
+    let rest = path.strip_prefix('/')?;
+    rest.split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8().ok())
+        .collect()
+}
+
+/// A sentence that helps somebody who came to a path that is not there.
+#[must_use]
+pub fn hint(schema: &Schema, path: &str) -> Option<String> {
+    if let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) {
+        return Some(match find(schema, shorter).place {
+            Some(_) => format!("The address has no slash at its end: {shorter}"),
+            None => hint(schema, shorter)?,
+        });
+    }
+    let known: Vec<String> = schema
+        .prefixes
+        .iter()
+        .flat_map(|prefix| {
+            schema
+                .resources
+                .iter()
+                .map(move |resource| format!("{prefix}/{}", resource.name))
+        })
+        .collect();
+    let head_end = path
+        .match_indices('/')
+        .nth(2)
+        .map_or(path.len(), |(index, _)| index);
+    nearest(&path[..head_end], known.iter().map(String::as_str))
+        .filter(|near| *near != path)
+        .map(|near| format!("Did you mean {near}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Schema {
+        let text = "
+            [resources.users]
+            history = true
+            [resources.users.fields]
+            name = { type = \"string\" }
+            [resources.emails]
+            parent = \"users\"
+            search = [\"address\"]
+            [resources.emails.fields]
+            address = { type = \"email\" }";
+        carafe_model::declaration::parse(text, std::path::Path::new("/app")).expect("a declaration")
+    }
+
+    #[test]
+    fn paths_name_places() {
+        let schema = schema();
+        let cases = [
+            ("/api/users", "api users - collection"),
+            ("/api/users/5", "api users - item 5"),
+            ("/api/users/05", "api users - no record"),
+            ("/api/users/5/history", "api users - history 5"),
+            ("/api/users/5/emails", "api emails 5 collection"),
+            ("/api/users/5/emails/7", "api emails 5 item 7"),
+            ("/api/users/5/emails/search", "api emails 5 search"),
+            ("/api/users/x/emails", "nothing"),
+            ("/api/emails", "nothing"),
+            ("/api/users/", "nothing"),
+            ("/api/users/5/", "nothing"),
+            ("/api/%ff", "nothing"),
+            ("/api", "nothing"),
+            ("/", "home"),
+            ("/users", "page users - list"),
+            ("/users/new", "page users - new"),
+            ("/users/5", "page users - show 5"),
+            ("/users/5/edit", "page users - edit 5"),
+            ("/users/5/delete", "page users - delete 5"),
+            ("/users/5/emails/new", "page emails 5 new"),
+            ("/users/5/emails/7", "page emails 5 show 7"),
+            ("/emails", "nothing"),
+            ("/static/a/b.css", "static a/b.css"),
+            ("/problems/stale", "problem stale"),
+        ];
+        for (path, expected) in cases {
+            let place = find(&schema, path).place;
+            assert_eq!(
+                place.map_or("nothing".to_owned(), describe),
+                expected,
+                "path: {path}"
+            );
+        }
+    }
+
+    fn describe(place: Place<'_>) -> String {
+        let api = |at: At<'_>, what: &str| {
+            format!("api {} {} {what}", at.resource.name, parent(at.parent))
+        };
+        let page = |of: Of<'_>, what: &str| {
+            format!("page {} {} {what}", of.resource.name, parent(of.parent))
+        };
+        match place {
+            Place::Api(ApiPlace::Collection(at)) => api(at, "collection"),
+            Place::Api(ApiPlace::Search(at)) => api(at, "search"),
+            Place::Api(ApiPlace::Item(at, key)) => api(at, &format!("item {key}")),
+            Place::Api(ApiPlace::History(at, key)) => api(at, &format!("history {key}")),
+            Place::Api(ApiPlace::NoRecord(at)) => api(at, "no record"),
+            Place::Page(PagePlace::Home) => "home".to_owned(),
+            Place::Page(PagePlace::List(of)) => page(of, "list"),
+            Place::Page(PagePlace::New(of)) => page(of, "new"),
+            Place::Page(PagePlace::Show(of, key)) => page(of, &format!("show {key}")),
+            Place::Page(PagePlace::Edit(of, key)) => page(of, &format!("edit {key}")),
+            Place::Page(PagePlace::Delete(of, key)) => page(of, &format!("delete {key}")),
+            Place::Static(path) => format!("static {path}"),
+            Place::Problem(slug) => format!("problem {slug}"),
+        }
+    }
+
+    fn parent(key: Option<Key>) -> String {
+        key.map_or("-".to_owned(), |key| key.to_string())
+    }
+}
