@@ -1,0 +1,98 @@
+//! An application's folder, read and made ready to serve.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use carafe_model::declaration;
+use carafe_model::problem;
+use carafe_model::schema::Schema;
+use carafe_service::clock::Clock;
+use carafe_service::service::Service;
+use carafe_store::error::Error as StoreError;
+use carafe_store::store::{Database, Migrated, Store};
+
+use crate::config::{DECLARATION, DatabaseConfig};
+use crate::initial::Initial;
+
+/// Reads the declaration in `folder`.
+///
+/// # Errors
+///
+/// Where there is none, and with a report of every mistake in it.
+pub fn read_schema(folder: &Path) -> Result<Arc<Schema>> {
+    let path = folder.join(DECLARATION);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(anyhow!(
+                "there is no {DECLARATION} in {}\n\nhint: `carafe new {}` makes a first one",
+                folder.display(),
+                folder.display()
+            ));
+        }
+        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+    };
+    let absolute =
+        std::path::absolute(folder).with_context(|| format!("find {}", folder.display()))?;
+    match declaration::parse(&text, &absolute) {
+        Ok(schema) => Ok(Arc::new(schema)),
+        Err(problems) => {
+            let color = std::io::stderr().is_terminal();
+            Err(anyhow!(problem::render(
+                &problems,
+                &path.display().to_string(),
+                &text,
+                color
+            )))
+        }
+    }
+}
+
+/// Opens the database.
+///
+/// # Errors
+///
+/// Where it cannot be opened.
+pub fn open(config: &DatabaseConfig) -> Result<Database> {
+    let opened = Database::open(&config.url, config.durability);
+    opened
+        .map_err(explain)
+        .with_context(|| format!("open the database {}", config.url))
+}
+
+/// Makes the tables fit `schema`, loads first records into those that never had one, and gives
+/// the service over them.
+///
+/// # Errors
+///
+/// Where the tables cannot be made to fit without losing data, and where first records are
+/// not accepted; nothing is changed then.
+pub async fn prepare(database: &Database, schema: &Arc<Schema>) -> Result<(Service, Migrated)> {
+    let initial = Initial::read(schema)?;
+    let migrated = database.migrate(schema).await.map_err(explain)?;
+    let service = Service::new(
+        schema.clone(),
+        Store::new(database.clone(), schema),
+        Clock::System,
+    );
+    initial.load(&service).await?;
+    Ok((service, migrated))
+}
+
+/// A store's error for the person who operates the server: with its cause.
+pub fn explain(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Incompatible(differences) => {
+            let lines: String = differences
+                .iter()
+                .map(|line| format!("\n  - {line}"))
+                .collect();
+            anyhow!(
+                "the database does not fit the declaration, and making it fit could lose data:{lines}"
+            )
+        }
+        other => other.into(),
+    }
+}

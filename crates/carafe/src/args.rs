@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Declare your nouns; HTTP gives you the verbs.
+///
+/// Carafe serves the resources that the file carafe.toml declares: a JSON API for programs,
+/// pages for people, one database behind both.
+#[derive(Debug, Parser)]
+#[command(name = "carafe", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  carafe new shop                         make a folder with a first declaration
+  carafe serve shop                       serve it on http://127.0.0.1:5000
+  carafe check shop                       say what is wrong with the declaration
+  carafe create notes title=Milk content='Two litres'
+  carafe list notes --sort=-created_at    see the records, newest first";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a folder with a first declaration
+    New {
+        /// The folder to make; it may be there already, its files are never overwritten
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Check the declaration and report every mistake in it
+    ///
+    /// Nothing is opened or changed. The exit code is 1 where there are mistakes.
+    Check {
+        /// The folder with carafe.toml
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Serve the API and the pages
+    ///
+    /// Every option can also come from the environment variable named beside it, or from a
+    /// file .env in the folder; an option wins over the environment, which wins over .env.
+    Serve(Serve),
+    /// Show records in a table
+    List(List),
+    /// Show one record
+    Get {
+        #[command(flatten)]
+        target: Target,
+        /// The record's key
+        key: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Create a record
+    Create {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        values: Values,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Change fields of a record; the others stay
+    Update {
+        #[command(flatten)]
+        target: Target,
+        /// The record's key
+        key: String,
+        #[command(flatten)]
+        values: Values,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Delete a record, softly or for good as the declaration says
+    Delete {
+        #[command(flatten)]
+        target: Target,
+        /// The record's key
+        key: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// The folder with carafe.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long, env = "HOST")]
+    pub host: Option<String>,
+    /// The port to listen on, 0 for any that is free [default: 5000]
+    #[arg(long, env = "PORT")]
+    pub port: Option<u16>,
+    /// The address that clients see where a proxy stands in front, scheme and host
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The key that signs cookies [default: made at first start and kept in secret.key]
+    #[arg(long, env = "SECRET_KEY", value_name = "TEXT", hide_env_values = true)]
+    pub secret_key: Option<String>,
+    /// What to log: error, warn, info, debug or trace [default: info]
+    #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DatabaseArgs {
+    /// The database: sqlite:PATH, or sqlite::memory: [default: data.db beside carafe.toml]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// When a write is answered [default: full]
+    #[arg(long, env = "DURABILITY", value_enum)]
+    pub durability: Option<Durability>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// After it is on disk: a power cut loses nothing that was answered
+    Full,
+    /// Before it is on disk: faster, but a power cut can lose the last answered writes and
+    /// give their ids to other records
+    Normal,
+}
+
+/// Which resource of which folder a command is about.
+#[derive(Debug, ClapArgs)]
+pub struct Target {
+    /// The resource, as the declaration names it
+    pub resource: String,
+    /// The folder with carafe.toml
+    #[arg(short = 'C', long = "dir", value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct List {
+    #[command(flatten)]
+    pub target: Target,
+    /// Only records that match, as in a URL: pages__gte=100, title__contains=milk
+    #[arg(value_name = "FIELD=VALUE")]
+    pub filters: Vec<String>,
+    /// Fields to sort by, with commas between; - in front for descending
+    #[arg(long, value_name = "FIELDS", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Only records with this text in their search fields
+    #[arg(short, long, value_name = "TEXT")]
+    pub q: Option<String>,
+    /// The page to show, from 1
+    #[arg(long, value_name = "NUMBER")]
+    pub page: Option<u64>,
+    /// Records on a page
+    #[arg(long, value_name = "NUMBER")]
+    pub per_page: Option<u64>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// The values of a record.
+#[derive(Debug, ClapArgs)]
+pub struct Values {
+    /// Values of fields: title=Milk is_pinned=true
+    #[arg(value_name = "FIELD=VALUE")]
+    pub values: Vec<String>,
+    /// Values as a JSON object, - to read it from standard input
+    #[arg(long, value_name = "JSON", conflicts_with = "values")]
+    pub data: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Output {
+    /// Print JSON as the API answers it, in place of a table
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,32 @@
+//! `carafe check`
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::application;
+use crate::config::DECLARATION;
+use crate::initial::Initial;
+
+/// Reports every mistake in the declaration and in the first records; opens nothing.
+pub(super) fn run(folder: &Path) -> Result<()> {
+    let schema = application::read_schema(folder)?;
+    Initial::read(&schema)?;
+    let fields: usize = schema
+        .resources
+        .iter()
+        .map(|resource| resource.fields.len())
+        .sum();
+    println!(
+        "{} is fine: {} with {} in all",
+        folder.join(DECLARATION).display(),
+        count(schema.resources.len(), "resource"),
+        count(fields, "field")
+    );
+    Ok(())
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}

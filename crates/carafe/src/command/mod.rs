@@ -1,0 +1,76 @@
+//! The commands, one file each.
+
+mod check;
+mod new;
+mod record;
+mod serve;
+
+use anyhow::Result;
+use carafe_service::error::Error;
+
+use crate::args::{Args, Command};
+
+/// Runs the command that `args` names.
+///
+/// # Errors
+///
+/// What went wrong, for [`report`].
+pub fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::New { folder } => new::run(&folder),
+        Command::Check { folder } => check::run(&folder),
+        Command::Serve(args) => serve::run(&args),
+        Command::List(list) => record::list(&list),
+        Command::Get {
+            target,
+            key,
+            output,
+        } => record::get(&target, &key, &output),
+        Command::Create {
+            target,
+            values,
+            output,
+        } => record::create(&target, &values, &output),
+        Command::Update {
+            target,
+            key,
+            values,
+            output,
+        } => record::update(&target, &key, &values, &output),
+        Command::Delete { target, key } => record::delete(&target, &key),
+    }
+}
+
+/// An error for the person at the terminal: what, then why.
+#[must_use]
+pub fn report(error: &anyhow::Error) -> String {
+    let text = error.to_string();
+    // A report of mistakes in the declaration begins with its own `error:`.
+    let mut report = if text.contains("error") && text.contains("-->") {
+        text
+    } else {
+        format!("error: {text}")
+    };
+    for cause in error.chain().skip(1) {
+        report.push_str(&format!("\n  {}", cause.to_string().replace('\n', "\n  ")));
+    }
+    report
+}
+
+/// Why the service refused, with every fault on a line of its own where there are several.
+#[must_use]
+pub fn faults(error: &Error) -> String {
+    match error {
+        Error::Invalid(faults) | Error::Empty(faults) | Error::Taken(faults) => faults
+            .iter()
+            .map(|fault| fault.message.as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Error::Referenced { label_plural, .. } => format!("{label_plural} refer to this record"),
+        Error::ParentDeleted { label, .. } => format!("its {label} is deleted"),
+        Error::NotFound { .. } | Error::Stale | Error::Forbidden => error.to_string(),
+        Error::Full(cause) | Error::Unavailable(cause) | Error::Internal(cause) => {
+            format!("{error}: {cause}")
+        }
+    }
+}

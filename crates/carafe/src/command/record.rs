@@ -1,0 +1,321 @@
+//! `carafe list`, `get`, `create`, `update` and `delete`: the same verbs as the API's, over the
+//! same service.
+
+use std::borrow::Cow;
+use std::io::{IsTerminal, Read};
+
+use anyhow::{Context, Result, anyhow, bail};
+use carafe_model::actor::Actor;
+use carafe_model::draft::Input;
+use carafe_model::key::Key;
+use carafe_model::kind::Kind;
+use carafe_model::near::nearest;
+use carafe_model::query::{Defaults, Query};
+use carafe_model::record::Record;
+use carafe_model::resource::{Resource, Strictness};
+use carafe_model::schema::Limits;
+use carafe_model::value::Row;
+use carafe_service::access::Action;
+use carafe_service::record::{Change, Guard};
+use carafe_service::service::Service;
+use carafe_store::store::Database;
+use carafe_web::json::{self, Encoder};
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::application;
+use crate::args::{List, Output, Target, Values};
+use crate::command::faults;
+use crate::config;
+
+/// An application opened for one command.
+struct Opened {
+    runtime: tokio::runtime::Runtime,
+    database: Database,
+    service: Service,
+    position: usize,
+}
+
+impl Opened {
+    fn open(target: &Target) -> Result<Self> {
+        let schema = application::read_schema(&target.folder)?;
+        let position = schema
+            .resource(&target.resource)
+            .map(|resource| resource.index);
+        let position = position.ok_or_else(|| {
+            let known = schema
+                .resources
+                .iter()
+                .map(|resource| resource.name.as_str());
+            let hint = nearest(&target.resource, known)
+                .map(|near| format!("; did you mean {near}?"))
+                .unwrap_or_default();
+            anyhow!("there is no resource {:?}{hint}", target.resource)
+        })?;
+        let config = config::database(&target.database, &target.folder)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start")?;
+        let database = application::open(&config)?;
+        let (service, migrated) = runtime.block_on(application::prepare(&database, &schema))?;
+        for change in migrated.changes {
+            eprintln!("{change}");
+        }
+        Ok(Self {
+            runtime,
+            database,
+            service,
+            position,
+        })
+    }
+
+    fn resource(&self) -> &Resource {
+        &self.service.schema().resources[self.position]
+    }
+
+    /// Runs one verb, then closes the database.
+    fn run<T>(&self, verb: impl Future<Output = carafe_service::error::Result<T>>) -> Result<T> {
+        let done = self
+            .runtime
+            .block_on(verb)
+            .map_err(|error| anyhow!(faults(&error)));
+        self.runtime.block_on(self.database.close());
+        done
+    }
+}
+
+pub(super) fn list(args: &List) -> Result<()> {
+    let opened = Opened::open(&args.target)?;
+    let resource = opened.resource();
+    let query = read_query(args, &opened)?;
+    let mut records = Vec::new();
+    let mut each = |row: &dyn Row| records.push(Record::from_row(resource, row));
+    let total = opened.run(
+        opened
+            .service
+            .list(&Actor::Operator, resource, &query, &mut each),
+    )?;
+    if args.output.json {
+        let rows: Vec<String> = records
+            .iter()
+            .map(|record| to_json(resource, record))
+            .collect();
+        println!("[{}]", rows.join(","));
+        return Ok(());
+    }
+    println!("{}", table(resource, &records));
+    let pages = total.div_ceil(query.per_page).max(1);
+    println!("Page {} of {pages}, {total} in all", query.page);
+    Ok(())
+}
+
+fn read_query(args: &List, opened: &Opened) -> Result<Query> {
+    let mut parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    for filter in &args.filters {
+        let (name, value) = pair(filter)?;
+        parameters.push((name.into(), value.into()));
+    }
+    let mut add = |name: &'static str, value: Option<String>| {
+        parameters.extend(value.map(|value| (Cow::Borrowed(name), Cow::Owned(value))));
+    };
+    add("sort", args.sort.clone());
+    add("q", args.q.clone());
+    add("page", args.page.map(|page| page.to_string()));
+    add("per_page", args.per_page.map(|size| size.to_string()));
+    let defaults = Defaults {
+        order: &opened.resource().order,
+        per_page: 20,
+        per_page_max: opened.service.schema().limits.per_page_max as u64,
+        strictness: Strictness::Strict,
+    };
+    let parsed = Query::parse(opened.resource(), &defaults, parameters);
+    parsed.map_err(|faults| {
+        anyhow!(
+            faults
+                .into_iter()
+                .map(|fault| fault.message)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    })
+}
+
+pub(super) fn get(target: &Target, key: &str, output: &Output) -> Result<()> {
+    let opened = Opened::open(target)?;
+    let resource = opened.resource();
+    let key = read_key(resource, key)?;
+    let record = opened.run(opened.service.get(&Actor::Operator, resource, &key, |row| {
+        Record::from_row(resource, row)
+    }))?;
+    show(resource, &record, output);
+    Ok(())
+}
+
+pub(super) fn create(target: &Target, values: &Values, output: &Output) -> Result<()> {
+    let opened = Opened::open(target)?;
+    let resource = opened.resource();
+    let input = read_values(resource, values)?;
+    let record = opened.run(
+        opened
+            .service
+            .create(&Actor::Operator, resource, None, input),
+    )?;
+    show(resource, &record, output);
+    Ok(())
+}
+
+pub(super) fn update(target: &Target, key: &str, values: &Values, output: &Output) -> Result<()> {
+    let opened = Opened::open(target)?;
+    let resource = opened.resource();
+    let key = read_key(resource, key)?;
+    let input = read_values(resource, values)?;
+    let record = opened.run(async {
+        let current = opened
+            .service
+            .find(&Actor::Operator, Action::Update, resource, &key)
+            .await?;
+        let change = Change::Merge(input);
+        opened
+            .service
+            .update(&Actor::Operator, resource, current, Guard::Latest, &change)
+            .await
+    })?;
+    show(resource, &record, output);
+    Ok(())
+}
+
+pub(super) fn delete(target: &Target, key: &str) -> Result<()> {
+    let opened = Opened::open(target)?;
+    let resource = opened.resource();
+    let key = read_key(resource, key)?;
+    opened.run(async {
+        let current = opened
+            .service
+            .find(&Actor::Operator, Action::Delete, resource, &key)
+            .await?;
+        opened
+            .service
+            .delete(&Actor::Operator, resource, current, Guard::Latest)
+            .await
+    })?;
+    println!("Deleted {} {key}", resource.label);
+    Ok(())
+}
+
+fn read_key(resource: &Resource, text: &str) -> Result<Key> {
+    resource.key.kind.parse(text).ok_or_else(|| {
+        anyhow!(
+            "{text:?} cannot be the key of a record of {}",
+            resource.name
+        )
+    })
+}
+
+/// Values of the command line; a key that clients name may stand among them.
+fn read_values(resource: &Resource, values: &Values) -> Result<Input> {
+    if let Some(data) = &values.data {
+        let mut text = data.clone();
+        if data == "-" {
+            text.clear();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("read standard input")?;
+        }
+        let input = json::read_input(resource, text.as_bytes(), Limits::default().json_depth_max);
+        return input.map_err(|problem| anyhow!(problem.detail.unwrap_or(problem.error)));
+    }
+    let mut input = Input::new(resource);
+    for text in &values.values {
+        let (name, value) = pair(text)?;
+        match resource.position(name) {
+            Some(position) => input.give_text(resource, position, value),
+            None if name == resource.key.field.as_str() => input.key = Some(value.to_owned()),
+            None => input.unknown(resource, name),
+        }
+    }
+    Ok(input)
+}
+
+fn pair(text: &str) -> Result<(&str, &str)> {
+    match text.split_once('=') {
+        Some(pair) => Ok(pair),
+        None => bail!("{text:?} has no `=`; write FIELD=VALUE"),
+    }
+}
+
+fn show(resource: &Resource, record: &Record, output: &Output) {
+    if output.json {
+        return println!("{}", to_json(resource, record));
+    }
+    let mut table = new_table();
+    table.add_row([resource.key.field.to_string(), record.key.to_string()]);
+    for (field, value) in resource.fields.iter().zip(&record.values) {
+        if field.kind != Kind::Password {
+            table.add_row([field.name.to_string(), visible(&field.show(value))]);
+        }
+    }
+    println!("{table}");
+}
+
+fn table(resource: &Resource, records: &[Record]) -> Table {
+    let mut table = new_table();
+    let fields = || {
+        resource
+            .fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.kind != Kind::Password)
+    };
+    let names = fields().map(|(_, field)| field.name.to_string());
+    table.set_header(std::iter::once(resource.key.field.to_string()).chain(names));
+    for record in records {
+        let values = fields()
+            .map(|(position, field)| shorten(&visible(&field.show(&record.values[position]))));
+        table.add_row(std::iter::once(record.key.to_string()).chain(values));
+    }
+    table
+}
+
+fn new_table() -> Table {
+    let mut table = Table::new();
+    let preset = if std::io::stdout().is_terminal() {
+        presets::UTF8_FULL_CONDENSED
+    } else {
+        presets::ASCII_MARKDOWN
+    };
+    table
+        .load_style(preset)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+/// Text for a terminal: control characters, which could move the cursor or hide text, are shown.
+fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' | '\r' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// At most this many characters of a value stand in a table of records.
+const CELL_CHARACTERS_MAX: usize = 60;
+
+fn shorten(text: &str) -> String {
+    match text.chars().count() {
+        count if count > CELL_CHARACTERS_MAX => text
+            .chars()
+            .take(CELL_CHARACTERS_MAX - 1)
+            .chain(['…'])
+            .collect(),
+        _ => text.to_owned(),
+    }
+}
+
+fn to_json(resource: &Resource, record: &Record) -> String {
+    let mut bytes = Vec::new();
+    Encoder::new(resource).write(&mut bytes, record, None);
+    String::from_utf8_lossy(&bytes).into_owned()
+}

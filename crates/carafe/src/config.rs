@@ -1,0 +1,205 @@
+//! Settings of a place: options, then the environment, then a file `.env`. The only module
+//! that knows where they come from.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use carafe_store::store::Durability;
+
+use crate::args;
+use crate::telemetry;
+
+/// The name of the file that declares an application.
+pub const DECLARATION: &str = "carafe.toml";
+
+/// Where and how an application is served.
+#[derive(Debug)]
+pub struct ServeConfig {
+    pub host: String,
+    pub port: u16,
+    pub public_url: Option<String>,
+    pub database: DatabaseConfig,
+    /// `None` where the key is made and kept beside the database.
+    pub secret_key: Option<String>,
+    pub log_level: String,
+}
+
+/// Which database, and how careful with it.
+#[derive(Debug)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `sqlite::memory:`.
+    pub url: String,
+    pub durability: Durability,
+}
+
+impl DatabaseConfig {
+    /// The file of the database, `None` for one in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.url
+            .strip_prefix("sqlite:")
+            .filter(|path| *path != ":memory:")
+            .map(PathBuf::from)
+    }
+}
+
+/// What `.env` in `folder` says, empty without one.
+///
+/// # Errors
+///
+/// Where the file cannot be read or a line of it is malformed.
+pub fn read_dotenv(folder: &Path) -> Result<HashMap<String, String>> {
+    let path = folder.join(".env");
+    if !path.exists() {
+        return Ok(HashMap::new());
+    }
+    let pairs =
+        dotenvy::from_path_iter(&path).with_context(|| format!("read {}", path.display()))?;
+    pairs
+        .map(|pair| pair.with_context(|| format!("read {}", path.display())))
+        .collect()
+}
+
+/// The settings of `carafe serve`.
+///
+/// # Errors
+///
+/// Where `.env` or a setting is malformed.
+pub fn serve(args: &args::Serve) -> Result<ServeConfig> {
+    let dotenv = read_dotenv(&args.folder)?;
+    let from_file = |name: &str| dotenv.get(name).cloned();
+    let port = match (args.port, from_file("PORT")) {
+        (Some(port), _) => port,
+        (None, Some(text)) => text
+            .parse()
+            .with_context(|| format!("PORT in .env is {text:?}, not a port"))?,
+        (None, None) => 5000,
+    };
+    let public_url = args.public_url.clone().or_else(|| from_file("PUBLIC_URL"));
+    Ok(ServeConfig {
+        host: args
+            .host
+            .clone()
+            .or_else(|| from_file("HOST"))
+            .unwrap_or_else(|| "127.0.0.1".to_owned()),
+        port,
+        public_url: public_url.map(|url| check_public_url(&url)).transpose()?,
+        database: database_from(&args.database, &args.folder, &dotenv)?,
+        log_level: args
+            .log_level
+            .clone()
+            .or_else(|| from_file("LOG_LEVEL"))
+            .unwrap_or_else(|| telemetry::LEVEL.to_owned()),
+        secret_key: args.secret_key.clone().or_else(|| from_file("SECRET_KEY")),
+    })
+}
+
+/// The database of a command.
+///
+/// # Errors
+///
+/// Where `.env` or a setting is malformed.
+pub fn database(args: &args::DatabaseArgs, folder: &Path) -> Result<DatabaseConfig> {
+    database_from(args, folder, &read_dotenv(folder)?)
+}
+
+fn database_from(
+    args: &args::DatabaseArgs,
+    folder: &Path,
+    dotenv: &HashMap<String, String>,
+) -> Result<DatabaseConfig> {
+    let url = match args
+        .database
+        .clone()
+        .or_else(|| dotenv.get("DATABASE_URL").map(|url| beside(folder, url)))
+    {
+        Some(url) if url.starts_with("sqlite://") => {
+            bail!(
+                "write the database's path right behind the colon: sqlite:data.db, or sqlite:/var/lib/notes/data.db"
+            )
+        }
+        Some(url) if url.starts_with("sqlite:") => url,
+        Some(_) => bail!("the database must be sqlite:PATH or sqlite::memory:"),
+        None => format!("sqlite:{}", folder.join("data.db").display()),
+    };
+    let durability = match (
+        args.durability,
+        dotenv.get("DURABILITY").map(String::as_str),
+    ) {
+        (Some(args::Durability::Full), _) | (None, Some("full") | None) => Durability::Full,
+        (Some(args::Durability::Normal), _) | (None, Some("normal")) => Durability::Normal,
+        (None, Some(other)) => bail!("DURABILITY in .env is {other:?}; it must be full or normal"),
+    };
+    Ok(DatabaseConfig { url, durability })
+}
+
+/// A URL of a file `.env`: a relative path in it starts from the folder that it is in.
+fn beside(folder: &Path, url: &str) -> String {
+    match url.strip_prefix("sqlite:") {
+        Some(path) if path != ":memory:" && !path.starts_with("//") => {
+            format!("sqlite:{}", folder.join(path).display())
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn check_public_url(url: &str) -> Result<String> {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(authority) if !authority.is_empty() && !authority.contains(['/', '?', '#', ' ']) => {
+            Ok(url.trim_end_matches('/').to_owned())
+        }
+        _ => bail!(
+            "the public URL {url:?} must be a scheme and a host, such as https://notes.example.org"
+        ),
+    }
+}
+
+/// The key that signs cookies: as configured, else from `secret.key` beside the database,
+/// which is made at the first start and only readable by its owner.
+///
+/// # Errors
+///
+/// Where the file cannot be read or made.
+pub fn secret_key(config: &ServeConfig) -> Result<Vec<u8>> {
+    if let Some(key) = &config.secret_key {
+        return Ok(key.clone().into_bytes());
+    }
+    let Some(database) = config.database.file() else {
+        return random_key();
+    };
+    let path = database.with_file_name("secret.key");
+    match std::fs::read(&path) {
+        Ok(key) if !key.is_empty() => Ok(key),
+        Ok(_) => make_key(&path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_key(&path),
+        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+    }
+}
+
+fn make_key(path: &Path) -> Result<Vec<u8>> {
+    use std::io::Write;
+    let key: String = random_key()?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(key.as_bytes()));
+    written.with_context(|| format!("write {}", path.display()))?;
+    Ok(key.into_bytes())
+}
+
+fn random_key() -> Result<Vec<u8>> {
+    let mut key = vec![0; 32];
+    getrandom::fill(&mut key)
+        .map_err(|error| anyhow::anyhow!("no randomness for the secret key: {error}"))?;
+    Ok(key)
+}
