@@ -1,0 +1,19 @@
+//! Behaviour, through servers on loopback.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod paper;
+mod stage;
+mod support;
+
+mod answers;
+mod bodies;
+mod conditions;
+mod lists;
+mod manual;
+mod methods;
+mod million;
+mod notes_api;
+mod notes_pages;
+mod patches;
+mod process;
+mod resources;

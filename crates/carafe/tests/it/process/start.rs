@@ -1,0 +1,180 @@
+//! Starting: what is printed, where settings come from, and what is refused before anything
+//! changes.
+
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use super::{Folder, PLAIN, Process};
+
+#[tokio::test]
+async fn the_start_prints_addresses_and_the_database() {
+    let folder = Folder::notes();
+    let server = folder.serve();
+    let base = &server.base;
+    let printed = server.stdout();
+    for line in [
+        "Created table `notes`".to_owned(),
+        "Notes is ready.".to_owned(),
+        format!("  Pages     {base}/"),
+        format!("  API       {base}/api/notes"),
+        "  Database  ./data.db".to_owned(),
+    ] {
+        assert!(
+            printed.lines().any(|printed| printed == line),
+            "{line}: {printed}"
+        );
+    }
+    assert_eq!(server.client().get("/api/notes").await.status, 200);
+    server.stop();
+    assert!(!folder.serve().stdout().contains("Created"), "only once");
+}
+
+#[test]
+fn a_folder_without_a_declaration_gets_a_hint() {
+    let folder = Folder::empty();
+    let complaint = folder.run(&["serve", "--port", "0"]).refused();
+    assert!(
+        complaint.contains("there is no carafe.toml in ."),
+        "{complaint}"
+    );
+    assert!(complaint.contains("hint: `carafe new"), "{complaint}");
+    assert_eq!(std::fs::read_dir(folder.path("")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let folder = Folder::notes();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let complaint = folder.run(&["serve", "--port", &port]).refused();
+    assert!(
+        complaint.contains(&format!("listen on 127.0.0.1:{port}")),
+        "{complaint}"
+    );
+    assert!(complaint.contains("--port"), "{complaint}");
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn an_option_wins_over_the_environment_and_that_over_the_file() {
+    let folder = Folder::notes();
+    let [by_option, by_environment, by_file] = [(); 3].map(|()| free_port());
+    folder.write(".env", &format!("PORT={by_file}\n"));
+    let cases = [
+        (Some(by_option), Some(by_environment), by_option),
+        (None, Some(by_environment), by_environment),
+        (None, None, by_file),
+    ];
+    for (option, environment, expected) in cases {
+        let mut command = folder.command(&["serve"]);
+        command.args(option.map(|port| format!("--port={port}")));
+        command.envs(environment.map(|port| ("PORT", port.to_string())));
+        let server = Process::start(command);
+        assert_eq!(server.base, format!("http://127.0.0.1:{expected}"));
+        server.stop();
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused() {
+    let cases = [
+        ("PORT=many\n", "PORT in .env is \"many\""),
+        ("DURABILITY=some\n", "DURABILITY in .env is \"some\""),
+        ("DATABASE_URL=mysql:x\n", "sqlite:PATH"),
+        ("PUBLIC_URL=notes.example.org\n", "notes.example.org"),
+        ("SECRET_KEY=short\n", "secret key"),
+    ];
+    for (dotenv, expected) in cases {
+        let folder = Folder::notes();
+        folder.write(".env", dotenv);
+        let mut command = folder.command(&["serve"]);
+        if !dotenv.starts_with("PORT") {
+            command.args(["--port", "0"]);
+        }
+        let complaint = super::Ran::of(command.output().unwrap()).refused();
+        assert!(complaint.contains(expected), "{dotenv}: {complaint}");
+        assert!(!folder.path("data.db").exists(), "{dotenv}");
+    }
+}
+
+#[test]
+fn bad_first_records_are_refused_before_a_table_is_made() {
+    let declaration = PLAIN.replace(
+        "delete = \"hard\"",
+        "delete = \"hard\"\ninitial = \"first.json\"",
+    );
+    let cases = [
+        (
+            r#"[{ "title": 1 }, { "title": "fine" }, {}]"#,
+            vec!["record 1", "record 3", "required"],
+        ),
+        (r#"[{ "title": "fine" }, 7]"#, vec!["record 2"]),
+        (r#"{ "title": "fine" }"#, vec!["array"]),
+        ("[", vec!["first.json"]),
+    ];
+    for (records, expected) in cases {
+        for command in [
+            &["serve", "--port", "0"][..],
+            &["check"],
+            &["list", "marks"],
+        ] {
+            let folder = Folder::new(&declaration);
+            folder.write("first.json", records);
+            let complaint = folder.run(command).refused();
+            for part in &expected {
+                assert!(
+                    complaint.contains(part),
+                    "{records} {command:?}: {complaint}"
+                );
+            }
+            let made = folder.path("data.db").exists()
+                && folder
+                    .database()
+                    .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'marks'")
+                    .unwrap()
+                    .exists([])
+                    .unwrap();
+            assert!(!made, "{records} {command:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_that_could_lose_data_are_refused_with_the_difference() {
+    let two =
+        "[resources.marks.fields]\ntitle = { type = \"string\" }\ncount = { type = \"integer\" }\n";
+    let folder = Folder::new(two);
+    let server = folder.serve();
+    let record = json!({ "title": "12", "count": 1 });
+    let stored = server.client().post("/api/marks", record).await;
+    server.stop();
+    let cases = [
+        (
+            two.replace("count = { type = \"integer\" }\n", ""),
+            "`count`",
+        ),
+        (
+            two.replace("\"string\"", "\"integer\""),
+            "field `marks.title`: the type is integer, but the column was made for string",
+        ),
+        (
+            format!("{two}more = {{ type = \"string\" }}\n"),
+            "field `marks.more`: it is new and has no value",
+        ),
+    ];
+    for (declaration, difference) in cases {
+        folder.write("carafe.toml", &declaration);
+        let complaint = folder.run(&["serve", "--port", "0"]).refused();
+        assert!(complaint.contains("could lose data"), "{complaint}");
+        assert!(complaint.contains(difference), "{complaint}");
+    }
+    folder.write("carafe.toml", two);
+    let server = folder.serve();
+    assert_eq!(server.client().get("/api/marks/1").await.text, stored.text);
+}
