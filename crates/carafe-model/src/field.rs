@@ -129,6 +129,7 @@ impl Field {
             },
             (Kind::Number, Raw::Number(text)) => match number::float(text) {
                 Some(value) => Value::Number(value),
+                None if !number::is_number(text) => return Err(self.type_fault()),
                 None => {
                     return Err(self.fault(
                         Code::TooLarge,

@@ -18,7 +18,8 @@ pub enum KeyKind {
     Integer,
     /// Given by the server: UUID version 7 (RFC 9562, section 5.7).
     Uuid,
-    /// Named by the client in the URL: 1 to 255 characters, none of them a control character.
+    /// Named by the client in the URL: 1 to 255 characters, none of them a control character;
+    /// not `.` or `..`.
     String,
 }
 
@@ -49,7 +50,10 @@ impl KeyKind {
             }
             KeyKind::String => {
                 let length = text.chars().count();
-                let fits = (1..=Self::CHARACTERS_MAX).contains(&length)
+                // `.` and `..` are no names in a path: clients take them as the way up (RFC 3986,
+                // section 5.2.4).
+                let fits = !matches!(text, "." | "..")
+                    && (1..=Self::CHARACTERS_MAX).contains(&length)
                     && !text.chars().any(char::is_control);
                 fits.then(|| Key::Text(text.to_owned()))
             }
@@ -114,6 +118,8 @@ mod tests {
             (KeyKind::Uuid, "01939f3e0b7a7c3e9d1b2f6d4c5e8a10", false),
             (KeyKind::String, "a/b é", true),
             (KeyKind::String, "", false),
+            (KeyKind::String, "..", false),
+            (KeyKind::String, "...", true),
             (KeyKind::String, "a\0", false),
         ];
         for (kind, text, expected) in cases {

@@ -40,6 +40,15 @@ pub fn float(text: &str) -> Option<f64> {
     Some(value)
 }
 
+/// Whether `text` is written as a number, however large.
+#[must_use]
+pub fn is_number(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
+}
+
 /// The digits of a number without leading and trailing zeros, and the power of ten of the last.
 fn significant(text: &str) -> Option<(String, i64)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {

@@ -487,7 +487,7 @@ fn key_of_new(
             parsed.ok_or_else(|| {
                 fault(
                     Code::Format,
-                    "must have 1 to 255 characters and no control characters",
+                    "must have 1 to 255 characters, no control characters, and not be . or ..",
                 )
             })?
         }

@@ -64,32 +64,29 @@ impl Call {
     /// 415 for a coding such as gzip, 413 where it is too large, 408 where it is too slow, 400
     /// where it ends early.
     pub async fn read<B: Body>(&self, body: B) -> Result<Bytes, Problem> {
-        if self
-            .headers()
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| coding != "identity")
-        {
-            let problem = Problem::plain(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body must not be compressed",
-            );
-            return Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-        }
         let limits = &self.app.schema.limits;
-        body::read(body, limits.body_bytes_max, limits.request_time_max)
-            .await
-            .map_err(|error| match error {
-                body::Error::TooLarge { bytes_max } => {
-                    let text = format!("The body must be at most {bytes_max} bytes");
-                    Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, text)
-                }
-                body::Error::TimedOut => Problem::plain(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "The body did not arrive in time",
-                ),
-                body::Error::Broken => Problem::plain(StatusCode::BAD_REQUEST, "Bad request")
-                    .detail("The body ended early"),
-            })
+        let read = body::read(body, limits.body_bytes_max, limits.request_time_max).await;
+        let content = read.map_err(|error| match error {
+            body::Error::TooLarge { bytes_max } => {
+                let text = format!("The body must be at most {bytes_max} bytes");
+                Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, text)
+            }
+            body::Error::TimedOut => Problem::plain(
+                StatusCode::REQUEST_TIMEOUT,
+                "The body did not arrive in time",
+            ),
+            body::Error::Broken => Problem::plain(StatusCode::BAD_REQUEST, "Bad request")
+                .detail("The body ended early"),
+        })?;
+        let mut codings = self.headers().get_all(CONTENT_ENCODING).iter();
+        if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Ok(content);
+        }
+        let problem = Problem::plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The body must not be compressed",
+        );
+        Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
     }
 
     /// The query's parameters, percent-decoded, in the order sent.

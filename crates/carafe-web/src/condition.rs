@@ -179,6 +179,14 @@ pub fn is_conditional(headers: &HeaderMap) -> bool {
     headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH)
 }
 
+/// Whether a request names the version it is based on by a tag. `*` names none: it holds for
+/// whatever is there.
+#[must_use]
+pub fn names_version(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(IF_MATCH).iter();
+    lines.any(|line| line.as_bytes().trim_ascii() != b"*")
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Strong,

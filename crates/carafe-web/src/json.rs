@@ -10,6 +10,7 @@ use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault};
 use carafe_model::field::Raw;
 use carafe_model::kind::Kind as FieldKind;
+use carafe_model::number;
 use carafe_model::record::column;
 use carafe_model::resource::{Column, Resource};
 use carafe_model::value::{Cell, Row};
@@ -60,9 +61,45 @@ pub fn read_input(resource: &Resource, body: &[u8], depth_max: usize) -> Result<
 ///
 /// # Errors
 ///
-/// A problem where the body is not JSON or nests deeper than `depth_max`.
+/// A problem where the body is not JSON, nests deeper than `depth_max`, or has a name twice in
+/// one object.
 pub fn read_value(body: &[u8], depth_max: usize) -> Result<serde_json::Value, Problem> {
-    serde_json::from_str(checked(body, depth_max)?).map_err(|e| syntax(&e))
+    let text = checked(body, depth_max)?;
+    let value = serde_json::from_str(text).map_err(|e| syntax(&e))?;
+    match json_fault(text) {
+        Some((code, rest)) => Err(Problem::body(
+            Kind::Validation,
+            code,
+            &format!("The body {rest}"),
+        )),
+        None => Ok(value),
+    }
+}
+
+/// Whether every number of a JSON text comes back the same from 64 bits, an integer or a float.
+pub(crate) fn keeps_digits(text: &[u8]) -> bool {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let (mut in_string, mut at) = (false, 0);
+    while at < text.len() {
+        match text[at] {
+            b'\\' if in_string => at += 1,
+            b'"' => in_string = !in_string,
+            b'0'..=b'9' | b'-' if !in_string => {
+                let length = text[at..].iter().take_while(|byte| is_part(byte)).count();
+                let token = std::str::from_utf8(&text[at..at + length]).unwrap_or_default();
+                if token.parse::<i64>().is_err()
+                    && token.parse::<u64>().is_err()
+                    && number::float(token).is_none()
+                {
+                    return false;
+                }
+                at += length - 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    true
 }
 
 /// The body as text without the white space around it, if it is UTF-8 and not too deep.
@@ -82,7 +119,7 @@ fn checked(body: &[u8], depth_max: usize) -> Result<&str, Problem> {
 }
 
 /// How deep arrays and objects nest, brackets in strings aside.
-fn depth(body: &[u8]) -> usize {
+pub(crate) fn depth(body: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for &byte in body {
         match byte {

@@ -5,20 +5,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use carafe_model::actor::Actor;
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPECT, RETRY_AFTER, VARY,
 };
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 
 use crate::app::App;
 use crate::call::{Body, Call, Response};
+use crate::content_type::ContentType;
 use crate::error::{Kind, Problem};
 use crate::negotiate::{Accept, AcceptEncoding, Coding};
-use crate::route::{self, ApiPlace, Found, Place};
+use crate::route::{self, ApiPlace, Errors, Found, PagePlace, Place};
 use crate::{coding, cors, headers, problem, wire};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,7 +44,7 @@ pub async fn handle<B: Body>(
 ) -> Response {
     let refusal = wire::refuse_early(&request);
     let server_wide = wire::is_server_wide(&request);
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let id = app.ids.next(app.service.clock());
     let Connection { secure, local } = connection;
     let call = Call {
@@ -57,13 +59,45 @@ pub async fn handle<B: Body>(
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
         None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),
-        None => guarded(&call, place, body).await,
+        None => guarded(&call, place, &mut body).await,
     };
     let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
     finish(&call, api, &mut response);
+    if !body.is_end_stream() && !drain(&call, body).await && call.parts.version <= Version::HTTP_11
+    {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16();
     tracing::debug!(%id, method = %call.method(), path = call.path(), status, "Answered");
     response
+}
+
+/// The most that is read of a body that the answer did not need, and for how long.
+const DRAINED_BYTES_MAX: usize = 2 * 1024 * 1024;
+const DRAIN_TIME_MAX: Duration = Duration::from_millis(250);
+
+/// Reads on to the end of a body that was refused unread, within limits: a client that is still
+/// sending would lose the answer (RFC 9112, section 9.6; over HTTP/2 the stream is reset).
+/// Returns whether the end was reached. A client that waits for `100 Continue` sends nothing.
+async fn drain<B: Body>(call: &Call, mut body: B) -> bool {
+    if call.headers().contains_key(EXPECT) {
+        return false;
+    }
+    let read = async {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, bytes::Bytes::len);
+            if length > DRAINED_BYTES_MAX {
+                return false;
+            }
+        }
+        body.is_end_stream()
+    };
+    tokio::time::timeout(DRAIN_TIME_MAX, read)
+        .await
+        .unwrap_or(false)
 }
 
 /// A refusal that does not depend on the path.
@@ -76,21 +110,25 @@ fn early(refusal: wire::Refusal) -> Problem {
 }
 
 /// Decides between API and page where one path is both (an empty prefix), and whether errors
-/// are JSON.
+/// are JSON: `Accept` decides what is read, and only a form that was sent is for a page.
 fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
-    let wants_page = || match *call.method() {
-        Method::GET | Method::HEAD => Accept::of(call.headers()).prefers_html(),
-        _ => {
-            crate::content_type::ContentType::of(call.headers())
-                == crate::content_type::ContentType::Form
-        }
-    };
+    let reads = matches!(*call.method(), Method::GET | Method::HEAD);
+    let wants_page = reads && Accept::of(call.headers()).prefers_html();
+    let sends_form = *call.method() == Method::POST
+        && ContentType::of(call.headers()) == ContentType::Form
+        && found.page.as_ref().is_some_and(PagePlace::takes_form);
     match (found.place, found.page) {
         (Some(Place::Api(ApiPlace::NoRecord(_))), Some(page)) => (false, Some(Place::Page(page))),
-        (Some(Place::Api(_)), Some(page)) if wants_page() => (false, Some(Place::Page(page))),
+        (Some(Place::Api(_)), Some(page)) if wants_page || sends_form => {
+            (false, Some(Place::Page(page)))
+        }
         (Some(place @ Place::Api(_)), _) => (true, Some(place)),
         (Some(place), _) => (false, Some(place)),
-        (None, _) => (found.api, None),
+        (None, _) => match found.errors {
+            Errors::Json => (true, None),
+            Errors::Page => (false, None),
+            Errors::AsAccepted => (!wants_page, None),
+        },
     }
 }
 

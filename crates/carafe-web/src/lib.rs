@@ -69,12 +69,11 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
             &app.plan(at.resource).allow_item,
         ),
         Search(at) | History(at, _) => (at, [Verb::Get].as_slice(), &app.allow_get),
-        NoRecord(at) => {
-            return Err(Problem::no_record(
-                at.resource,
-                verb(call.method()).unwrap_or(Verb::Get),
-            ));
-        }
+        NoRecord(at) => (
+            at,
+            at.resource.methods.item.as_slice(),
+            &app.plan(at.resource).allow_item,
+        ),
     };
     let verb = verb(call.method()).filter(|verb| methods.contains(verb));
     if call.method() != Method::OPTIONS && verb.is_none() {
@@ -85,7 +84,7 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         return Ok(record::options(
             allow,
             at.resource,
-            matches!(place, Item(..)),
+            matches!(place, Item(..) | NoRecord(_)),
         ));
     };
     if verb == Verb::Get && !Accept::of(call.headers()).allows_json() {
@@ -102,7 +101,8 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         (Item(at, key), Verb::Patch) => record::merge(call, at, key, body).await,
         (Item(at, key), Verb::Delete) => record::delete(call, at, key).await,
         (History(at, key), _) => record::history(call, at, key).await,
-        (Collection(_), Verb::Put | Verb::Patch) | (Item(..), Verb::Post) | (NoRecord(_), _) => {
+        (NoRecord(at), verb) => Err(Problem::no_record(at.resource, verb)),
+        (Collection(_), Verb::Put | Verb::Patch) | (Item(..), Verb::Post) => {
             Err(Problem::method_not_allowed(call.method(), allow))
         }
     }

@@ -73,6 +73,15 @@ impl<'a> PagePlace<'a> {
         }
     }
 
+    /// Whether a form can be sent to it.
+    #[must_use]
+    pub fn takes_form(&self) -> bool {
+        match self {
+            PagePlace::New(_) | PagePlace::Edit(..) | PagePlace::Delete(..) => true,
+            PagePlace::Home | PagePlace::List(_) | PagePlace::Show(..) => false,
+        }
+    }
+
     /// The key of the record that a sub-resource's page is under.
     #[must_use]
     pub fn parent(&self) -> Option<Key> {
@@ -97,81 +106,90 @@ impl PartialEq for Of<'_> {
 /// What a path leads to.
 #[derive(Debug)]
 pub struct Found<'a> {
-    /// Under a prefix of the API, so that errors are JSON.
-    pub api: bool,
     pub place: Option<Place<'a>>,
     /// With an empty prefix one path may be a page too; then `Accept` decides.
     pub page: Option<PagePlace<'a>>,
+    /// How it is said that nothing is there.
+    pub errors: Errors,
+}
+
+/// Whether what is not there is told to a program or to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errors {
+    /// Under a prefix of the API.
+    Json,
+    /// Outside of it.
+    Page,
+    /// The API has no prefix, so that a path does not tell.
+    AsAccepted,
 }
 
 /// Finds what `path` (as sent, percent-encoded) names.
 #[must_use]
 pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
+    let at_root = schema.prefixes.iter().any(String::is_empty);
+    let outside = match (at_root, schema.pages) {
+        (false, _) => Errors::Page,
+        (true, true) => Errors::AsAccepted,
+        (true, false) => Errors::Json,
+    };
+    let nothing = |errors| Found {
+        place: None,
+        page: None,
+        errors,
+    };
     let Some(segments) = segments(path) else {
-        return Found {
-            api: is_under_api(schema, path),
-            place: None,
-            page: None,
-        };
+        return nothing(outside);
     };
     let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
+    let found = |place| Found {
+        place: Some(place),
+        page: None,
+        errors: outside,
+    };
     match segments.as_slice() {
-        ["static", rest @ ..] if !rest.is_empty() => {
-            return Found {
-                api: false,
-                place: Some(Place::Static(rest.join("/"))),
-                page: None,
-            };
-        }
-        ["problems", slug] => {
-            return Found {
-                api: false,
-                place: Some(Place::Problem((*slug).to_owned())),
-                page: None,
-            };
-        }
+        ["static", rest @ ..] if !rest.is_empty() => return found(Place::Static(rest.join("/"))),
+        ["problems", slug] => return found(Place::Problem((*slug).to_owned())),
         _ => {}
     }
     let page = if schema.pages {
-        find_page(schema, path, &segments)
+        find_page(schema, &segments)
     } else {
         None
     };
-    for prefix in &schema.prefixes {
-        let depth = prefix.matches('/').count();
-        let under = prefix.is_empty()
-            || path
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if !under {
-            continue;
-        }
-        let place = find_api(schema, prefix, &segments[depth.min(segments.len())..]);
-        match place {
-            None if prefix.is_empty() => {}
-            Some(ApiPlace::NoRecord(_)) if page.is_some() => {}
-            Some(place) => {
-                return Found {
-                    api: !prefix.is_empty() || page.is_none(),
-                    place: Some(Place::Api(place)),
-                    page,
-                };
-            }
-            None => {
-                return Found {
-                    api: true,
-                    place: None,
-                    page: None,
-                };
-            }
+    for prefix in schema.prefixes.iter().filter(|prefix| !prefix.is_empty()) {
+        if let Some(rest) = strip(prefix, &segments) {
+            let place = find_api(schema, prefix, rest).map(Place::Api);
+            return Found {
+                place,
+                page: None,
+                errors: Errors::Json,
+            };
         }
     }
-    let api = !schema.pages && schema.prefixes.iter().any(String::is_empty);
-    Found {
-        api,
-        place: page.map(Place::Page),
-        page: None,
+    match at_root.then(|| find_api(schema, "", &segments)).flatten() {
+        Some(place) => Found {
+            place: Some(Place::Api(place)),
+            page,
+            errors: outside,
+        },
+        None => Found {
+            place: page.map(Place::Page),
+            page: None,
+            errors: outside,
+        },
     }
+}
+
+/// The segments behind a prefix such as `/api/v1`.
+fn strip<'s>(prefix: &str, segments: &'s [&'s str]) -> Option<&'s [&'s str]> {
+    let depth = prefix.matches('/').count();
+    let (head, rest) = segments.split_at_checked(depth)?;
+    prefix
+        .split('/')
+        .skip(1)
+        .eq(head.iter().copied())
+        .then_some(rest)
 }
 
 fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Option<ApiPlace<'a>> {
@@ -196,13 +214,16 @@ fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Optio
     }
 }
 
-fn find_page<'a>(schema: &'a Schema, path: &str, segments: &[&str]) -> Option<PagePlace<'a>> {
+fn find_page<'a>(schema: &'a Schema, segments: &[&str]) -> Option<PagePlace<'a>> {
     let custom = |resource: &&Resource| {
         resource.parent.is_none()
-            && resource
-                .pages
-                .as_ref()
-                .is_some_and(|pages| pages.new_path == path)
+            && resource.pages.as_ref().is_some_and(|pages| {
+                pages
+                    .new_path
+                    .split('/')
+                    .skip(1)
+                    .eq(segments.iter().copied())
+            })
     };
     if let Some(resource) = schema.resources.iter().find(custom) {
         return Some(PagePlace::New(Of {
@@ -247,13 +268,6 @@ fn find_resource<'a, 's>(
         }
     }
     resource.parent.is_none().then_some((resource, None, rest))
-}
-
-fn is_under_api(schema: &Schema, path: &str) -> bool {
-    schema
-        .prefixes
-        .iter()
-        .any(|prefix| !prefix.is_empty() && path.starts_with(prefix.as_str()))
 }
 
 /// The segments behind the first slash, decoded. `None` where one is no UTF-8.
@@ -318,6 +332,8 @@ mod tests {
             ("/api/users/5", "api users - item 5"),
             ("/api/users/05", "api users - no record"),
             ("/api/users/5/history", "api users - history 5"),
+            ("/%61pi/users", "api users - collection"),
+            ("/apis/users", "nothing"),
             ("/api/users/5/emails", "api emails 5 collection"),
             ("/api/users/5/emails/7", "api emails 5 item 7"),
             ("/api/users/5/emails/search", "api emails 5 search"),

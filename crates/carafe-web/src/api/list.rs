@@ -8,11 +8,10 @@ use carafe_model::resource::{Column, Lists, Method, Resource, Strictness};
 use http::header::{HeaderName, LINK};
 use http::{HeaderValue, StatusCode};
 
-use crate::call::{Call, Response, json, not_modified};
-use crate::condition::{self, EntityTag, Intent, Outcome};
+use crate::call::{Call, Response, json};
+use crate::condition::EntityTag;
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, write_string};
-use crate::negotiate::Coding;
 use crate::route::At;
 
 /// Records on a page where nothing was asked.
@@ -39,7 +38,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
         let paging = Paging::new(&query, total);
         let _ = write_paging(&mut body, &query, &paging);
     }
-    Ok(answer(call, &query, total, body))
+    answer(call, &query, total, body)
 }
 
 /// `GET /api/{resource}/search?q=`
@@ -57,7 +56,7 @@ pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     let _ = std::io::Write::write_fmt(&mut body, format_args!(",\"{}\":[", at.resource.name));
     let total = records(call, at, &query, &mut body).await?;
     let _ = std::io::Write::write_fmt(&mut body, format_args!("],\"count\":{total}}}"));
-    Ok(answer(call, &query, total, body))
+    answer(call, &query, total, body)
 }
 
 fn read_query(call: &Call, at: &At<'_>, per_page: u64) -> Result<Query, Problem> {
@@ -70,7 +69,22 @@ fn read_query(call: &Call, at: &At<'_>, per_page: u64) -> Result<Query, Problem>
 ///
 /// A problem with every unknown or malformed parameter, also where the resource is lenient.
 pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
-    parse(call, at, 1, Strictness::Strict)
+    let shaping = |name: &str| matches!(name, "page" | "per_page" | "sort" | "fields");
+    let faults: Vec<Fault> = call
+        .parameters()
+        .filter(|(name, _)| shaping(name))
+        .map(|(name, _)| {
+            Fault::parameter(
+                &name,
+                Code::Unknown,
+                format!("{name} does not select what to delete"),
+            )
+        })
+        .collect();
+    match faults.is_empty() {
+        true => parse(call, at, 1, Strictness::Strict),
+        false => Err(Problem::invalid(Kind::BadParameter, faults)),
+    }
 }
 
 fn parse(
@@ -85,6 +99,14 @@ fn parse(
         per_page_max: call.app.schema.limits.per_page_max as u64,
         strictness,
     };
+    if strictness == Strictness::Strict && !crate::query::is_utf8(call.query().as_bytes()) {
+        let text = "The query is not UTF-8";
+        return Err(Problem::new(
+            Kind::BadParameter,
+            StatusCode::BAD_REQUEST,
+            text,
+        ));
+    }
     let mut query = Query::parse(at.resource, &defaults, call.parameters())
         .map_err(|faults| Problem::invalid(Kind::BadParameter, faults))?;
     if let (Some(parent), Some(key)) = (&at.resource.parent, &at.parent) {
@@ -164,21 +186,18 @@ async fn records(
     total.map_err(|error| Problem::from_service(error, at.resource, Method::Get))
 }
 
-fn answer(call: &Call, query: &Query, total: u64, body: Vec<u8>) -> Response {
-    let tag = EntityTag::of_content(&body);
-    if let Outcome::NotModified(coding) =
-        condition::evaluate(call.headers(), Intent::Read, Some(&tag))
-    {
-        return not_modified(tag.header_value(coding));
-    }
-    let mut response = json(StatusCode::OK, body);
-    let headers = response.headers_mut();
-    headers.insert(http::header::ETAG, tag.header_value(Coding::Identity));
-    headers.insert(TOTAL, HeaderValue::from(total));
-    if let Ok(links) = HeaderValue::from_str(&links(call, query, &Paging::new(query, total))) {
-        headers.insert(LINK, links);
-    }
-    response
+fn answer(call: &Call, query: &Query, total: u64, body: Vec<u8>) -> Result<Response, Problem> {
+    // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
+    let tag = EntityTag::of_content(&[body.as_slice(), &total.to_le_bytes()].concat());
+    super::record::answer(call, &tag, || {
+        let mut response = json(StatusCode::OK, body);
+        let headers = response.headers_mut();
+        headers.insert(TOTAL, HeaderValue::from(total));
+        if let Ok(links) = HeaderValue::from_str(&links(call, query, &Paging::new(query, total))) {
+            headers.insert(LINK, links);
+        }
+        response
+    })
 }
 
 /// Where a page stands among the others.
@@ -216,14 +235,20 @@ fn write_paging(body: &mut Vec<u8>, query: &Query, paging: &Paging) -> std::io::
     )
 }
 
+/// Whether a pair of a query, as sent, is a parameter that paging sets anew.
+fn is_paging(pair: &str) -> bool {
+    let mut pairs = crate::query::pairs(pair.as_bytes());
+    pairs
+        .next()
+        .is_some_and(|(name, _)| matches!(&*name, "page" | "per_page"))
+}
+
 /// `Link` (RFC 8288) with first, prev, next and last, every other parameter kept as sent.
 fn links(call: &Call, query: &Query, paging: &Paging) -> String {
     let kept: Vec<&str> = call
         .query()
         .split('&')
-        .filter(|pair| {
-            !pair.is_empty() && !matches!(pair.split('=').next(), Some("page" | "per_page"))
-        })
+        .filter(|pair| !pair.is_empty() && !is_paging(pair))
         .collect();
     let last = paging.pages.max(1);
     let mut links = String::with_capacity(256);

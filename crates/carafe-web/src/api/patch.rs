@@ -4,8 +4,11 @@
 use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault, Place};
 use carafe_model::field::Raw;
+use carafe_model::kind::Kind as FieldKind;
 use carafe_model::record::Record;
 use carafe_model::resource::Resource;
+use carafe_model::schema::Limits;
+use carafe_model::value::Value as Stored;
 use http::StatusCode;
 use json_patch::{Patch, PatchErrorKind, PatchOperation};
 use serde_json::Value;
@@ -23,6 +26,11 @@ pub const OPERATIONS_MAX: usize = 200;
 /// A problem where the body is not JSON, is no patch, or has too many operations.
 pub fn read(body: &[u8], depth_max: usize) -> Result<Patch, Problem> {
     let value = json::read_value(body, depth_max)?;
+    if !json::keeps_digits(body) {
+        let message =
+            "A number of the patch has more digits than a JSON Patch can keep; use a merge patch";
+        return Err(Problem::body(Kind::BadPatch, Code::TooLarge, message));
+    }
     let patch: Patch = serde_json::from_value(value).map_err(|error| {
         Problem::body(
             Kind::BadPatch,
@@ -48,7 +56,7 @@ pub fn apply(
     encoder: &Encoder,
     record: &Record,
     patch: &Patch,
-    bytes_max: usize,
+    limits: &Limits,
 ) -> Result<(Value, Value), Problem> {
     let mut bytes = Vec::new();
     encoder.write(&mut bytes, record, None);
@@ -59,7 +67,9 @@ pub fn apply(
         json_patch::patch(&mut after, std::slice::from_ref(operation))
             .map_err(|error| refusal(index, &error.kind))?;
         // Copies of copies grow by doubling.
-        if matches!(operation, PatchOperation::Copy(_)) && after.to_string().len() > bytes_max {
+        if matches!(operation, PatchOperation::Copy(_))
+            && after.to_string().len() > limits.body_bytes_max
+        {
             return Err(Problem::body(
                 Kind::BadPatch,
                 Code::TooLarge,
@@ -87,12 +97,20 @@ fn refusal(index: usize, kind: &PatchErrorKind) -> Problem {
     }
 }
 
-/// The members that differ between `before` and `after`, as input. One that is gone is null.
+/// The members of `record` that differ between `before` and `after`, as input. One that is gone
+/// is null.
 ///
 /// # Errors
 ///
-/// A fault for each member that is not open to change, and where `after` is no object.
-pub fn difference(resource: &Resource, before: &Value, after: &Value) -> Result<Input, Vec<Fault>> {
+/// A fault for each member that is not open to change, for JSON that nests too deep or has
+/// digits that would be lost, and where `after` is no object.
+pub fn difference(
+    resource: &Resource,
+    record: &Record,
+    before: &Value,
+    after: &Value,
+    limits: &Limits,
+) -> Result<Input, Vec<Fault>> {
     let mut input = Input::new(resource);
     input.empty = false;
     let (Value::Object(before), Value::Object(after)) = (before, after) else {
@@ -108,25 +126,50 @@ pub fn difference(resource: &Resource, before: &Value, after: &Value) -> Result<
         if before.get(name) == after.get(name) {
             continue;
         }
-        match resource
-            .position(name)
-            .filter(|&position| resource.fields[position].set.is_none())
-        {
-            Some(position) => match after.get(name) {
-                Some(value) => give(&mut input, resource, position, value),
-                None => input.give(resource, position, Raw::Null),
-            },
-            None => input.fault(Fault::field(
+        let position = resource.position(name);
+        let Some(position) = position.filter(|&position| resource.fields[position].set.is_none())
+        else {
+            input.fault(Fault::field(
                 name,
                 Code::Unknown,
                 format!("{name:?} cannot be changed"),
-            )),
+            ));
+            continue;
+        };
+        match after.get(name) {
+            None => input.give(resource, position, Raw::Null),
+            Some(value) => match refuse_value(resource, record, position, value, limits) {
+                Some(fault) => input.refuse(position, fault),
+                None => json::give(&mut input, resource, position, &value.to_string()),
+            },
         }
     }
     Ok(input)
 }
 
-fn give(input: &mut Input, resource: &Resource, position: usize, value: &Value) {
-    let text = value.to_string();
-    json::give(input, resource, position, &text);
+/// Why the patched value of a `json` field cannot be kept, if it cannot.
+fn refuse_value(
+    resource: &Resource,
+    record: &Record,
+    position: usize,
+    value: &Value,
+    limits: &Limits,
+) -> Option<Fault> {
+    let field = &resource.fields[position];
+    if field.kind != FieldKind::Json {
+        return None;
+    }
+    // The field is one level below the record.
+    if json::depth(value.to_string().as_bytes()) >= limits.json_depth_max {
+        return Some(field.fault(
+            Code::Format,
+            format!("nests deeper than {}", limits.json_depth_max - 1),
+        ));
+    }
+    let loses = |text: &str| !json::keeps_digits(text.as_bytes());
+    let rest = "has a number with more digits than a JSON Patch can keep; use a merge patch";
+    match &record.values[position] {
+        Stored::Text(text) if loses(text) => Some(field.fault(Code::TooLarge, rest)),
+        _ => None,
+    }
 }

@@ -1,14 +1,17 @@
 //! One record over JSON.
 
+use std::sync::Mutex;
+
 use carafe_model::draft::Input;
-use carafe_model::fault::Code;
+use carafe_model::fault::{Code, Fault, Place};
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::record::{Record, column};
-use carafe_model::resource::{Deleted, Method, Put, Resource};
+use carafe_model::resource::{Deleted, Method, Put, Resource, Strictness};
 use carafe_model::value::{Cell, Row};
 use carafe_service::access::Action;
+use carafe_service::error::Error;
 use carafe_service::record::{Change, Guard, refuse_empty};
-use http::header::{ALLOW, CONTENT_RANGE, ETAG, LOCATION};
+use http::header::{ALLOW, CONTENT_RANGE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -48,18 +51,11 @@ pub async fn show(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Probl
             return Err(Problem::no_record(at.resource, Method::Get));
         }
         let tag = tag_of(at.resource, encoder, row);
-        if let Outcome::NotModified(coding) =
-            condition::evaluate(call.headers(), Intent::Read, Some(&tag))
-        {
-            return Ok(not_modified(tag.header_value(coding)));
-        }
-        let mut body = Vec::with_capacity(512);
-        encoder.write(&mut body, row, url(call, at, row).as_deref());
-        let mut response = json(StatusCode::OK, body);
-        response
-            .headers_mut()
-            .insert(ETAG, tag.header_value(Coding::Identity));
-        Ok(response)
+        answer(call, &tag, || {
+            let mut body = Vec::with_capacity(512);
+            encoder.write(&mut body, row, url(call, at, row).as_deref());
+            json(StatusCode::OK, body)
+        })
     };
     let found = call
         .app
@@ -86,6 +82,7 @@ pub async fn create<B: Body>(call: &Call, at: &At<'_>, body: B) -> Result<Respon
         .may_create(&call.actor, at.resource)
         .map_err(refused)?;
     let content = read_body(call, body, is_json, JSON_TYPES).await?;
+    refuse_parameters(call, at.resource)?;
     let mut input = read_input(at.resource, &content, call.app.schema.limits.json_depth_max)?;
     give_parent(at, &mut input);
     let record = call
@@ -97,7 +94,8 @@ pub async fn create<B: Body>(call: &Call, at: &At<'_>, body: B) -> Result<Respon
     Ok(created(call, at, &record))
 }
 
-/// `PUT /api/{resource}/{key}`
+/// `PUT /api/{resource}/{key}`: replaces the record or, where clients name the keys, creates it.
+/// A write that lost a race against the record's creation or deletion starts again.
 pub async fn replace<B: Body>(
     call: &Call,
     at: &At<'_>,
@@ -105,68 +103,92 @@ pub async fn replace<B: Body>(
     body: B,
 ) -> Result<Response, Problem> {
     let refused = |error| Problem::from_service(error, at.resource, Method::Put);
-    let current = match find(call, at, Action::Update, key, Method::Put).await {
+    let mut current = find_or_none(call, at, key).await?;
+    if current.is_none() {
+        call.app
+            .service
+            .may_create(&call.actor, at.resource)
+            .map_err(refused)?;
+    }
+    let content = read_body(call, body, is_json, JSON_TYPES).await?;
+    for _ in 0..RACES_MAX {
+        let guard = precondition(call, at.resource, current.as_ref())?;
+        if call.headers().contains_key(CONTENT_RANGE) {
+            let text = "PUT replaces the whole record: Content-Range is not taken";
+            return Err(Problem::plain(StatusCode::BAD_REQUEST, text));
+        }
+        refuse_parameters(call, at.resource)?;
+        let mut input = read_input(at.resource, &content, call.app.schema.limits.json_depth_max)?;
+        give_parent(at, &mut input);
+        let written = match current {
+            Some(current) => overwrite(call, at, current, guard, input, &content).await,
+            None => {
+                let service = &call.app.service;
+                let made = service
+                    .create(&call.actor, at.resource, Some(key.clone()), input)
+                    .await;
+                made.map(|record| created(call, at, &record))
+            }
+        };
+        match written {
+            Err(Error::NotFound { .. }) if at.resource.put == Put::Upsert => {}
+            Err(Error::Taken(faults)) if is_of_key(at.resource, &faults) => {}
+            Err(error) => return Err(refuse_write(call, at, key, error, Method::Put).await),
+            Ok(response) => return Ok(response),
+        }
+        current = find_or_none(call, at, key).await?;
+    }
+    Err(refused(Error::Unavailable(
+        "others kept creating and deleting the record".into(),
+    )))
+}
+
+/// How often a PUT starts again because the record came or went meanwhile.
+const RACES_MAX: usize = 100;
+
+/// The record to replace; `None` where there is none and PUT creates it.
+async fn find_or_none(call: &Call, at: &At<'_>, key: &Key) -> Result<Option<Record>, Problem> {
+    match find(call, at, Action::Update, key, Method::Put).await {
+        Ok(record) => Ok(Some(record)),
         Err(problem)
             if problem.status == StatusCode::NOT_FOUND && at.resource.put == Put::Upsert =>
         {
-            return upsert(call, at, key, body).await;
+            Ok(None)
         }
-        found => found?,
-    };
-    let content = read_body(call, body, is_json, JSON_TYPES).await?;
-    let guard = precondition(call, at.resource, Some(&current))?;
-    if call.headers().contains_key(CONTENT_RANGE) {
-        return Err(Problem::plain(
-            StatusCode::BAD_REQUEST,
-            "PUT replaces the whole record: Content-Range is not taken",
-        ));
+        Err(problem) => Err(problem),
     }
-    let mut input = read_input(at.resource, &content, call.app.schema.limits.json_depth_max)?;
-    give_parent(at, &mut input);
+}
+
+fn is_of_key(resource: &Resource, faults: &[Fault]) -> bool {
+    let key = Place::Field(resource.key.field.to_string());
+    faults.iter().any(|fault| fault.place == key)
+}
+
+async fn overwrite(
+    call: &Call,
+    at: &At<'_>,
+    current: Record,
+    guard: Guard,
+    input: Input,
+    content: &[u8],
+) -> Result<Response, Error> {
     let change = match at.resource.put {
         Put::Replace | Put::Upsert => Change::Replace(input),
         Put::Merge => {
-            refuse_empty(at.resource, &input).map_err(refused)?;
+            refuse_empty(at.resource, &input)?;
             Change::Merge(input)
         }
     };
-    let written = call
-        .app
-        .service
+    let service = &call.app.service;
+    let record = service
         .update(&call.actor, at.resource, current, guard, &change)
-        .await;
-    let record = written.map_err(refused)?;
+        .await?;
     let mut response = changed(call, at, &record, at.resource.reply.replaced.as_deref());
     // RFC 9110, section 9.3.4: no validator unless the record is stored just as it was sent.
-    if !is_same_json(&content, &body_of(call, at, &record)) {
+    if !is_same_json(content, &body_of(call, at, &record)) {
         response.headers_mut().remove(ETAG);
     }
     Ok(response)
-}
-
-/// PUT to a key that no record has yet, where clients name the keys.
-async fn upsert<B: Body>(
-    call: &Call,
-    at: &At<'_>,
-    key: &Key,
-    body: B,
-) -> Result<Response, Problem> {
-    let refused = |error| Problem::from_service(error, at.resource, Method::Put);
-    call.app
-        .service
-        .may_create(&call.actor, at.resource)
-        .map_err(refused)?;
-    let content = read_body(call, body, is_json, JSON_TYPES).await?;
-    precondition(call, at.resource, None)?;
-    let mut input = read_input(at.resource, &content, call.app.schema.limits.json_depth_max)?;
-    give_parent(at, &mut input);
-    let record = call
-        .app
-        .service
-        .create(&call.actor, at.resource, Some(key.clone()), input)
-        .await
-        .map_err(refused)?;
-    Ok(created(call, at, &record))
 }
 
 /// `PATCH /api/{resource}/{key}`
@@ -176,51 +198,67 @@ pub async fn merge<B: Body>(
     key: &Key,
     body: B,
 ) -> Result<Response, Problem> {
-    let refused = |error| Problem::from_service(error, at.resource, Method::Patch);
     let current = find(call, at, Action::Update, key, Method::Patch).await?;
     let content = read_body(call, body, is_patch, ACCEPT_PATCH).await?;
     let guard = precondition(call, at.resource, Some(&current))?;
-    let limits = &call.app.schema.limits;
+    refuse_parameters(call, at.resource)?;
     let written = if ContentType::of(call.headers()) == ContentType::JsonPatch {
-        let patch = patch::read(&content, limits.json_depth_max)?;
-        let encoder = &call.app.plan(at.resource).encoder;
-        // A patch that cannot be applied is refused in its own words before it is tried.
-        patch::apply(encoder, &current, &patch, limits.body_bytes_max)?;
-        let derive =
-            |record: &Record| match patch::apply(encoder, record, &patch, limits.body_bytes_max) {
-                Ok((before, after)) => patch::difference(at.resource, &before, &after),
-                Err(problem) => Err(problem.faults),
-            };
-        call.app
-            .service
-            .update(
-                &call.actor,
-                at.resource,
-                current,
-                guard,
-                &Change::Derive(&derive),
-            )
-            .await
+        apply_patch(call, at, current, guard, &content).await?
     } else {
-        let input = read_merge_patch(call, at.resource, &content)?;
+        let mut input = read_merge_patch(call, at.resource, &content)?;
+        give_parent(at, &mut input);
+        let change = Change::Patch(input);
         call.app
             .service
-            .update(
-                &call.actor,
-                at.resource,
-                current,
-                guard,
-                &Change::Patch(input),
-            )
+            .update(&call.actor, at.resource, current, guard, &change)
             .await
     };
-    let record = written.map_err(refused)?;
-    Ok(changed(
-        call,
-        at,
-        &record,
-        at.resource.reply.updated.as_deref(),
-    ))
+    match written {
+        Ok(record) => Ok(changed(
+            call,
+            at,
+            &record,
+            at.resource.reply.updated.as_deref(),
+        )),
+        Err(error) => Err(refuse_write(call, at, key, error, Method::Patch).await),
+    }
+}
+
+/// Applies a JSON Patch. It is applied anew to what is there each time that the write loses a
+/// race, and refused in its own words where it cannot be.
+async fn apply_patch(
+    call: &Call,
+    at: &At<'_>,
+    current: Record,
+    guard: Guard,
+    content: &[u8],
+) -> Result<Result<Record, Error>, Problem> {
+    let limits = &call.app.schema.limits;
+    let patch = patch::read(content, limits.json_depth_max)?;
+    let encoder = &call.app.plan(at.resource).encoder;
+    let refusal = Mutex::new(None);
+    let derive = |record: &Record| match patch::apply(encoder, record, &patch, limits) {
+        Ok((before, after)) => {
+            let mut input = patch::difference(at.resource, record, &before, &after, limits)?;
+            give_parent(at, &mut input);
+            Ok(input)
+        }
+        Err(problem) => {
+            let faults = problem.faults.clone();
+            *refusal.lock().expect("nobody panics with the lock") = Some(problem);
+            Err(faults)
+        }
+    };
+    let change = Change::Derive(&derive);
+    let written = call
+        .app
+        .service
+        .update(&call.actor, at.resource, current, guard, &change)
+        .await;
+    match refusal.into_inner().expect("nobody panics with the lock") {
+        Some(problem) if matches!(written, Err(Error::Invalid(_))) => Err(problem),
+        _ => Ok(written),
+    }
 }
 
 fn read_merge_patch(call: &Call, resource: &Resource, content: &[u8]) -> Result<Input, Problem> {
@@ -237,15 +275,17 @@ fn read_merge_patch(call: &Call, resource: &Resource, content: &[u8]) -> Result<
 
 /// `DELETE /api/{resource}/{key}`; a body is not looked at.
 pub async fn delete(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
-    let refused = |error| Problem::from_service(error, at.resource, Method::Delete);
     let current = find(call, at, Action::Delete, key, Method::Delete).await?;
     let guard = precondition(call, at.resource, Some(&current))?;
-    let deleted = call
-        .app
-        .service
+    refuse_parameters(call, at.resource)?;
+    let service = &call.app.service;
+    let record = match service
         .delete(&call.actor, at.resource, current, guard)
-        .await;
-    let record = deleted.map_err(refused)?;
+        .await
+    {
+        Ok(record) => record,
+        Err(error) => return Err(refuse_write(call, at, key, error, Method::Delete).await),
+    };
     let preferred = Return::of(call.headers());
     let whole = || json(StatusCode::OK, body_of(call, at, &record));
     Ok(match (&at.resource.reply.deleted, preferred) {
@@ -260,6 +300,7 @@ pub async fn delete(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Pro
 /// `DELETE /api/{resource}`: all records that match the query's filters, which are always read
 /// strictly, because a mistyped one that is ignored would delete everything.
 pub async fn delete_all(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
+    condition_of_all(call, at.resource)?;
     let query = super::list::read_selection(call, at)?;
     let deleted = call
         .app
@@ -273,9 +314,33 @@ pub async fn delete_all(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     })
 }
 
+/// A collection has no version that a write could name: `*` holds, any tag fails.
+fn condition_of_all(call: &Call, resource: &Resource) -> Result<(), Problem> {
+    let headers = call.headers();
+    let is_any = |name| headers.get(name).is_some_and(|value| value == "*");
+    if (headers.contains_key(IF_MATCH) && !is_any(IF_MATCH)) || is_any(IF_NONE_MATCH) {
+        let text = format!(
+            "{} are not in the state that the precondition names",
+            resource.label_plural
+        );
+        return Err(Problem::new(
+            Kind::Stale,
+            StatusCode::PRECONDITION_FAILED,
+            text,
+        ));
+    }
+    match resource.require_if_match && !headers.contains_key(IF_MATCH) {
+        true => Err(precondition_required(
+            "Send If-Match: * if all are to be deleted whatever they are",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// `GET /api/{resource}/{key}/history`: the versions of a record, the newest first.
 pub async fn history(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
     let current = find(call, at, Action::Read, key, Method::Get).await?;
+    refuse_parameters(call, at.resource)?;
     let refused = |error| Problem::from_service(error, at.resource, Method::Get);
     let revisions = call
         .app
@@ -315,7 +380,32 @@ pub async fn history(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Pr
         body.push(b'}');
     }
     body.extend_from_slice(b"]}");
-    Ok(json(StatusCode::OK, body))
+    let tag = EntityTag::of_content(&body);
+    answer(call, &tag, || json(StatusCode::OK, body))
+}
+
+/// 304 or 412 where the request's preconditions say so (RFC 9110, section 13.2.2), else the
+/// reply with its entity tag.
+pub(super) fn answer(
+    call: &Call,
+    tag: &EntityTag,
+    reply: impl FnOnce() -> Response,
+) -> Result<Response, Problem> {
+    match condition::evaluate(call.headers(), Intent::Read, Some(tag)) {
+        Outcome::NotModified(coding) => Ok(not_modified(tag.header_value(coding))),
+        Outcome::Failed => {
+            let text = "It is in another version than If-Match names";
+            let problem = Problem::new(Kind::Stale, StatusCode::PRECONDITION_FAILED, text);
+            Err(problem.header(ETAG, tag.header_value(Coding::Identity)))
+        }
+        Outcome::Proceed => {
+            let mut response = reply();
+            response
+                .headers_mut()
+                .insert(ETAG, tag.header_value(Coding::Identity));
+            Ok(response)
+        }
+    }
 }
 
 /// `OPTIONS` of a collection or a record.
@@ -374,6 +464,56 @@ async fn read_body<B: Body>(
         .header(name, HeaderValue::from_static(accepted)))
 }
 
+/// Refuses query parameters, which a write does not have, where the resource is strict.
+fn refuse_parameters(call: &Call, resource: &Resource) -> Result<(), Problem> {
+    let unknown = |name: &str| {
+        Fault::parameter(
+            name,
+            Code::Unknown,
+            format!("{name:?} is not a parameter here"),
+        )
+    };
+    let faults: Vec<Fault> = match resource.input {
+        Strictness::Strict => call.parameters().map(|(name, _)| unknown(&name)).collect(),
+        Strictness::Lenient => Vec::new(),
+    };
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Problem::invalid(Kind::BadParameter, faults)),
+    }
+}
+
+fn precondition_required(text: &str) -> Problem {
+    Problem::new(
+        Kind::PreconditionRequired,
+        StatusCode::PRECONDITION_REQUIRED,
+        text,
+    )
+}
+
+/// A refused write of the record at `key`; where it has changed meanwhile, with its entity tag.
+async fn refuse_write(
+    call: &Call,
+    at: &At<'_>,
+    key: &Key,
+    error: Error,
+    method: Method,
+) -> Problem {
+    let stale = matches!(error, Error::Stale);
+    let problem = Problem::from_service(error, at.resource, method);
+    let encoder = &call.app.plan(at.resource).encoder;
+    let read = |row: &dyn Row| tag_of(at.resource, encoder, row);
+    match call
+        .app
+        .service
+        .get(&call.actor, at.resource, key, read)
+        .await
+    {
+        Ok(tag) if stale => problem.header(ETAG, tag.header_value(Coding::Identity)),
+        _ => problem,
+    }
+}
+
 /// Evaluates the preconditions of a write on `current`, `None` where no record is there.
 ///
 /// # Errors
@@ -386,21 +526,13 @@ fn precondition(
 ) -> Result<Guard, Problem> {
     let headers = call.headers();
     let tag = current.map(|record| tag_of(resource, &call.app.plan(resource).encoder, record));
-    let given = condition::is_conditional(headers);
+    let required =
+        resource.require_if_match && current.is_some() && !condition::is_conditional(headers);
     match condition::evaluate(headers, Intent::Write, tag.as_ref()) {
-        Outcome::Proceed if given => Ok(Guard::Unchanged),
-        Outcome::Proceed if resource.require_if_match && current.is_some() => {
-            let text = "Send If-Match with the entity tag of the version you have read";
-            let problem = Problem::new(
-                Kind::PreconditionRequired,
-                StatusCode::PRECONDITION_REQUIRED,
-                text,
-            );
-            Err(problem.header(
-                http::header::CACHE_CONTROL,
-                HeaderValue::from_static("no-store"),
-            ))
-        }
+        Outcome::Proceed if required => Err(precondition_required(
+            "Send If-Match with the entity tag of the version you have read",
+        )),
+        Outcome::Proceed if condition::names_version(headers) => Ok(Guard::Unchanged),
         Outcome::Proceed => Ok(Guard::Latest),
         Outcome::NotModified(_) | Outcome::Failed => {
             let text = match &tag {

@@ -13,19 +13,24 @@ pub mod visit;
 pub(crate) mod fixture;
 
 use carafe_model::key::Key;
-use http::header::{ALLOW, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
+use http::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::assets::Freshness;
 use crate::call::{Body, Call, Response, empty, reply};
+use crate::content_type::ContentType;
 use crate::csrf::{self, Browser};
 use crate::error::{Kind, Problem};
 use crate::flash::{self, Category, Flash};
+use crate::negotiate::Accept;
 use crate::pages::visit::{Page, PageResult, Visit};
 use crate::route::{Of, PagePlace};
 use crate::{form as form_body, wire};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `/` and `/{resource}` and below.
@@ -38,10 +43,7 @@ pub(crate) async fn answer<B: Body>(
     place: PagePlace<'_>,
     body: B,
 ) -> Result<Response, Problem> {
-    let is_form = matches!(
-        place,
-        PagePlace::New(_) | PagePlace::Edit(..) | PagePlace::Delete(..)
-    );
+    let is_form = place.takes_form();
     let allow = HeaderValue::from_static(if is_form {
         "GET, HEAD, POST, OPTIONS"
     } else {
@@ -50,6 +52,10 @@ pub(crate) async fn answer<B: Body>(
     let desk = Desk::new(call, place.parent())?;
     match *call.method() {
         _ if !require_parent(call, &place).await? => Err(Problem::not_found()),
+        Method::GET | Method::HEAD if !Accept::of(call.headers()).allows_html() => {
+            let text = "This is a page, text/html, which the Accept header field does not allow";
+            Err(Problem::plain(StatusCode::NOT_ACCEPTABLE, text))
+        }
         Method::GET | Method::HEAD => Ok(desk.to_response(show(&desk.visit, place).await?)),
         Method::POST if is_form => post(&desk, place, body).await,
         Method::OPTIONS => {
@@ -114,6 +120,17 @@ async fn post<B: Body>(
         }
     };
     let content = visit.call.read(body).await?;
+    if ContentType::of(visit.call.headers()) != ContentType::Form {
+        let text = "A form is sent as application/x-www-form-urlencoded in UTF-8";
+        return Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text).header(ACCEPT, FORM));
+    }
+    if !crate::query::is_utf8(&content) {
+        return Err(Problem::new(
+            Kind::BadForm,
+            StatusCode::BAD_REQUEST,
+            "The form is not UTF-8",
+        ));
+    }
     if let Err(refusal) = desk.check(&content) {
         return match (&place, refusal) {
             (_, csrf::Refusal::CrossSite) | (PagePlace::Delete(..), _) => Err(bad_form(refusal)),
@@ -251,17 +268,46 @@ fn names(headers: &HeaderMap, authority: &str) -> bool {
         .is_some_and(|(_, named)| named == authority)
 }
 
+/// The answer to another method than GET and HEAD at a place that can only be read.
+fn refuse_method(call: &Call) -> Option<Result<Response, Problem>> {
+    match *call.method() {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            response
+                .headers_mut()
+                .insert(ALLOW, call.app.allow_get.clone());
+            Some(Ok(response))
+        }
+        _ => Some(Err(Problem::method_not_allowed(
+            call.method(),
+            &call.app.allow_get,
+        ))),
+    }
+}
+
+/// Whether `If-None-Match` names `tag`, in whatever coding it was sent.
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let opaque = tag.trim_matches('"');
+    let fits = |sent: &str| {
+        let sent = sent.trim().trim_start_matches("W/").trim_matches('"');
+        let suffix = sent.strip_prefix(opaque);
+        sent == "*" || suffix.is_some_and(|suffix| matches!(suffix, "" | "-gzip" | "-br" | "-zstd"))
+    };
+    let lines = headers.get_all(IF_NONE_MATCH).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .any(|line| line.split(',').any(fits))
+}
+
 /// `GET /static/{path}`
 ///
 /// # Errors
 ///
 /// 404 where there is no such file, 405 for another method.
 pub(crate) async fn file(call: &Call, path: &str) -> Result<Response, Problem> {
-    if !matches!(*call.method(), Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed(
-            call.method(),
-            &call.app.allow_get,
-        ));
+    if let Some(refused) = refuse_method(call) {
+        return refused;
     }
     let asset = call
         .app
@@ -281,11 +327,7 @@ pub(crate) async fn file(call: &Call, path: &str) -> Result<Response, Problem> {
             response.headers_mut().insert(CACHE_CONTROL, forever);
         }
         Freshness::Revalidate(tag) => {
-            let known = call
-                .headers()
-                .get(IF_NONE_MATCH)
-                .is_some_and(|sent| sent.as_bytes() == tag.as_bytes());
-            if known {
+            if is_known(call.headers(), &tag) {
                 response = empty(StatusCode::NOT_MODIFIED);
             }
             if let Ok(tag) = HeaderValue::from_str(&tag) {
@@ -302,11 +344,8 @@ pub(crate) async fn file(call: &Call, path: &str) -> Result<Response, Problem> {
 ///
 /// 404 for a kind that there is not, 405 for another method.
 pub(crate) fn explain(call: &Call, slug: &str) -> Result<Response, Problem> {
-    if !matches!(*call.method(), Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed(
-            call.method(),
-            &call.app.allow_get,
-        ));
+    if let Some(refused) = refuse_method(call) {
+        return refused;
     }
     let desk = Desk::new(call, None)?;
     Ok(desk.to_response(error::explain(&desk.visit, slug)?))

@@ -411,3 +411,123 @@ async fn what_http_forbids_is_a_problem_too() {
         .await;
     assert!(star.starts_with("HTTP/1.1 204"), "{star}");
 }
+
+#[tokio::test]
+async fn a_refusal_before_the_body_is_read_reaches_the_client() {
+    let app = TestApp::notes().await;
+    let body = format!("{{\"title\":\"{}\"}}", "x".repeat(900_000));
+    let request = format!(
+        "PUT /api/notes/99 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let next = "GET /api/notes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answers = app.raw(&format!("{request}{next}")).await;
+    assert!(
+        answers.starts_with("HTTP/1.1 404") && answers.contains("HTTP/1.1 200"),
+        "{answers:.300}"
+    );
+}
+
+#[tokio::test]
+async fn a_form_is_urlencoded_utf_8() {
+    let app = TestApp::notes().await;
+    let form = |kind: &str, body: &str| {
+        let request = app
+            .request("POST", "/notes/new")
+            .header("origin", &app.base);
+        let request = if kind.is_empty() {
+            request
+        } else {
+            request.header("content-type", kind)
+        };
+        request.body(body.to_owned()).send()
+    };
+    for kind in [
+        "text/plain",
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "",
+        "application/x-www-form-urlencoded; charset=iso-8859-1",
+    ] {
+        assert_eq!(form(kind, "title=a&content=b").await.status, 415, "{kind}");
+    }
+    let bytes = form("application/x-www-form-urlencoded", "title=a%ffb&content=b").await;
+    assert_eq!(
+        (bytes.status, bytes.text().contains("not UTF-8")),
+        (400, true)
+    );
+}
+
+#[tokio::test]
+async fn places_that_can_only_be_read_say_so() {
+    let app = TestApp::notes().await;
+    for path in ["/problems/validation", "/static/carafe.css"] {
+        let options = app.request("OPTIONS", path).send().await;
+        assert_eq!(
+            (options.status, options.header("allow")),
+            (204, "GET, HEAD, OPTIONS"),
+            "{path}"
+        );
+        assert_eq!(app.request("POST", path).send().await.status, 405, "{path}");
+    }
+    assert_eq!(
+        app.request("POST", "/api/notes/abc").send().await.status,
+        405
+    );
+    assert_eq!(
+        app.request("OPTIONS", "/api/notes/abc").send().await.status,
+        204
+    );
+    let picture = app
+        .request("GET", "/notes")
+        .header("accept", "image/png")
+        .send()
+        .await;
+    assert_eq!(
+        (picture.status, picture.header("content-type")),
+        (406, "text/html; charset=utf-8")
+    );
+    assert_eq!(
+        app.get("/%61pi/n%6ftes").await.status,
+        200,
+        "escapes of plain letters are the letters"
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_the_application_revalidates_in_every_coding() {
+    let app = TestApp::with_templates(
+        "[resources.notes.fields]\ntitle = { type = \"string\" }\n",
+        &[("../static/my.css", &"a { color: red }\n".repeat(200))],
+    )
+    .await;
+    for coding in ["identity", "gzip", "br", "zstd"] {
+        let request = || {
+            app.request("GET", "/static/my.css")
+                .header("accept-encoding", coding)
+        };
+        let file = request().send().await;
+        assert_eq!(
+            (file.status, file.header("content-type")),
+            (200, "text/css; charset=utf-8")
+        );
+        let tag = file.header("etag").to_owned();
+        for known in [
+            tag.clone(),
+            format!("W/{tag}"),
+            format!("\"x\", {tag}"),
+            "*".to_owned(),
+        ] {
+            let again = request().header("if-none-match", &known).send().await;
+            assert_eq!(again.status, 304, "{coding}: {known}");
+        }
+        assert_eq!(
+            request()
+                .header("if-none-match", "\"x\"")
+                .send()
+                .await
+                .status,
+            200
+        );
+    }
+}

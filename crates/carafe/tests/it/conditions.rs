@@ -415,3 +415,133 @@ async fn reads_and_writes_of_one_record_are_linearizable() {
         reader.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_star_holds_for_whatever_is_there() {
+    let (app, _) = with_note().await;
+    for (name, value) in [("if-match", "*"), ("if-none-match", "\"other\"")] {
+        let request = |number: usize| {
+            app.request("PATCH", "/api/notes/1")
+                .header(name, value)
+                .json(json!({ "title": format!("{value} {number}") }))
+        };
+        let writers: Vec<_> = (0..50)
+            .map(|number| tokio::spawn(request(number).send()))
+            .collect();
+        for writer in writers {
+            assert_eq!(writer.await.unwrap().status, 200, "{name}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_412_of_a_record_has_the_current_tag() {
+    let (app, tag) = with_note().await;
+    let request = |number: usize| {
+        app.request("PATCH", "/api/notes/1")
+            .header("if-match", &tag)
+            .json(json!({ "title": format!("{number}") }))
+    };
+    let writers: Vec<_> = (0..60)
+        .map(|number| tokio::spawn(request(number).send()))
+        .collect();
+    for writer in writers {
+        let reply = writer.await.unwrap();
+        assert!(
+            reply.status == 200 || (reply.status == 412 && reply.has("etag")),
+            "{reply:?}"
+        );
+    }
+    for path in ["/api/notes", "/api/notes/1"] {
+        let read = app
+            .request("GET", path)
+            .header("if-match", "\"zz\"")
+            .send()
+            .await;
+        assert_eq!((read.status, read.has("etag")), (412, true), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn racing_puts_of_a_new_key_create_it_once() {
+    let app = TestApp::new("[resources.tags]\nkey = { field = \"tag\", type = \"string\" }\nput = \"upsert\"\n[resources.tags.fields]\ncolour = { type = \"string\" }\n").await;
+    for round in 0..5 {
+        let put = |number: usize| {
+            app.request("PUT", &format!("/api/tags/r{round}"))
+                .json(json!({ "colour": format!("c{number}") }))
+        };
+        let puts: Vec<_> = (0..40)
+            .map(|number| tokio::spawn(put(number).send()))
+            .collect();
+        let mut statuses = Vec::new();
+        for put in puts {
+            statuses.push(put.await.unwrap().status);
+        }
+        statuses.sort_unstable();
+        assert!(
+            statuses[..39].iter().all(|status| *status == 200) && statuses[39] == 201,
+            "{statuses:?}"
+        );
+        let only = |number: usize| put(number).header("if-none-match", "*");
+        let only: Vec<_> = (0..20)
+            .map(|number| tokio::spawn(only(number).send()))
+            .collect();
+        for put in only {
+            assert_eq!(put.await.unwrap().status, 412);
+        }
+    }
+    let partial = app
+        .request("PUT", "/api/tags/new")
+        .header("content-range", "bytes 0-1/2")
+        .json(json!({ "colour": "x" }));
+    assert_eq!(partial.send().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_bare_list_has_another_tag_when_its_total_moves() {
+    let app = TestApp::new(
+        "[api]\nlists = \"array\"\n[resources.notes.fields]\ntitle = { type = \"string\" }\n",
+    )
+    .await;
+    app.post("/api/notes", json!({ "title": "a" })).await;
+    let first = app.get("/api/notes?per_page=1").await;
+    app.post("/api/notes", json!({ "title": "b" })).await;
+    let again = app
+        .request("GET", "/api/notes?per_page=1")
+        .header("if-none-match", first.header("etag"))
+        .send()
+        .await;
+    assert_eq!((again.status, again.header("x-total-count")), (200, "2"));
+}
+
+#[tokio::test]
+async fn a_collection_is_deleted_under_its_preconditions() {
+    let app = TestApp::new("[resources.notes]\nrequire_if_match = true\nmethods = { collection = [\"GET\", \"POST\", \"DELETE\"] }\n[resources.notes.fields]\ntitle = { type = \"string\" }\n").await;
+    app.post("/api/notes", json!({ "title": "a" })).await;
+    for (tag, expected) in [("", 428), ("\"nope\"", 412)] {
+        let request = app.request("DELETE", "/api/notes");
+        let request = if tag.is_empty() {
+            request
+        } else {
+            request.header("if-match", tag)
+        };
+        assert_eq!(request.send().await.status, expected, "{tag}");
+    }
+    let paged = app
+        .request("DELETE", "/api/notes?per_page=1")
+        .header("if-match", "*")
+        .send()
+        .await;
+    assert_eq!(
+        (paged.status, &app.get("/api/notes").await.json()["total"]),
+        (400, &json!(1))
+    );
+    assert_eq!(
+        app.request("DELETE", "/api/notes")
+            .header("if-match", "*")
+            .send()
+            .await
+            .status,
+        204
+    );
+}

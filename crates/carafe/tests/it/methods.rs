@@ -458,3 +458,103 @@ async fn location_never_comes_from_the_host() {
         "the address is no part of the tag"
     );
 }
+
+#[tokio::test]
+async fn a_write_has_no_query_parameters() {
+    let app = TestApp::new("[resources.notes.fields]\ntitle = { type = \"string\" }\n").await;
+    app.post("/api/notes", json!({ "title": "a" })).await;
+    for (method, path) in [
+        ("POST", "/api/notes?foo=1"),
+        ("PUT", "/api/notes/1?foo=1"),
+        ("PATCH", "/api/notes/1?foo=1"),
+        ("DELETE", "/api/notes/1?foo=1"),
+    ] {
+        let reply = app
+            .request(method, path)
+            .json(json!({ "title": "b" }))
+            .send()
+            .await;
+        assert_eq!(
+            (reply.status, &reply.json()["errors"][0]["parameter"]),
+            (400, &json!("foo")),
+            "{method}"
+        );
+    }
+    assert_eq!(app.get("/api/notes?title=%ff").await.status, 400);
+    assert_eq!(
+        app.get("/api/notes").await.json()["notes"],
+        json!([{ "id": 1, "title": "a" }])
+    );
+    let encoded = app.get("/api/notes?p%61ge=1&per_page=1").await;
+    let next = encoded
+        .header("link")
+        .split('<')
+        .nth(1)
+        .unwrap()
+        .split('>')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert_eq!(app.get(&next).await.status, 200, "{next}");
+}
+
+#[tokio::test]
+async fn with_an_empty_prefix_a_program_is_answered_in_json() {
+    let app = TestApp::new(
+        "[api]\nprefix = \"\"\n[resources.notes.fields]\ntitle = { type = \"string\" }\n",
+    )
+    .await;
+    app.post("/notes", json!({ "title": "a" })).await;
+    for (method, path) in [
+        ("POST", "/notes"),
+        ("PATCH", "/notes/1"),
+        ("PUT", "/notes/1"),
+    ] {
+        let reply = app
+            .request(method, path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("title=x")
+            .send()
+            .await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (415, "application/problem+json"),
+            "{method}"
+        );
+    }
+    for path in ["/notez", "/notes/", "/a/%ff"] {
+        assert_eq!(
+            app.get(path).await.header("content-type"),
+            "application/problem+json",
+            "{path}"
+        );
+        let browser = app
+            .request("GET", path)
+            .header("accept", "text/html,*/*;q=0.8")
+            .send()
+            .await;
+        assert_eq!(
+            (browser.status, browser.header("content-type")),
+            (404, "text/html; charset=utf-8"),
+            "{path}"
+        );
+    }
+    assert_eq!(app.form("/notes/new", &[("title", "b")]).await.status, 303);
+}
+
+#[tokio::test]
+async fn dots_are_no_keys() {
+    let app = TestApp::new("[resources.tags]\nkey = { field = \"tag\", type = \"string\" }\n[resources.tags.fields]\ncolour = { type = \"string\", optional = true }\n").await;
+    for tag in [".", ".."] {
+        let reply = app.post("/api/tags", json!({ "tag": tag })).await;
+        assert_eq!(
+            (reply.status, &reply.json()["errors"][0]["field"]),
+            (400, &json!("tag")),
+            "{tag}"
+        );
+    }
+    assert_eq!(
+        app.post("/api/tags", json!({ "tag": "..." })).await.status,
+        201
+    );
+}

@@ -233,3 +233,94 @@ async fn the_whole_result_is_checked() {
         200
     );
 }
+
+#[tokio::test]
+async fn a_json_patch_loses_no_digit_no_depth_and_no_twin() {
+    let app = TestApp::new(DOCUMENTS).await;
+    app.post("/api/things", json!({ "name": "a" })).await;
+    let raw = |kind: &str, body: &str| {
+        let request = app
+            .request("PATCH", "/api/things/1")
+            .header("content-type", kind);
+        request.body(body.to_owned()).send()
+    };
+    let exact = r#"{"data":{"n":12345678901234567890123,"z":1}}"#;
+    assert_eq!(raw(MERGE, exact).await.status, 200);
+    let refused = [
+        r#"[{"op":"replace","path":"/data/z","value":2}]"#,
+        r#"[{"op":"replace","path":"/name","value":"b"},{"op":"add","path":"/data","value":0.12345678901234567890}]"#,
+        r#"[{"op":"replace","path":"/data","value":{"b":1,"b":2}}]"#,
+        r#"[{"op":"replace","path":"/name","path":"/note","value":"x"}]"#,
+    ];
+    for body in refused {
+        assert_eq!(raw(JSON, body).await.status, 400, "{body}");
+    }
+    assert!(
+        app.get("/api/things/1")
+            .await
+            .text()
+            .contains("12345678901234567890123")
+    );
+    // What does not touch the number is fine.
+    assert_eq!(
+        raw(JSON, r#"[{"op":"replace","path":"/name","value":"b"}]"#)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(raw(MERGE, r#"{"data":{}}"#).await.status, 200);
+    assert_eq!(
+        raw(JSON, r#"[{"op":"replace","path":"/data","value":{}}]"#)
+            .await
+            .status,
+        400,
+        "the number is there"
+    );
+    assert_eq!(raw(MERGE, r#"{"data":null}"#).await.status, 200);
+    let deep: Vec<Value> = (0..100)
+        .map(|depth| json!({ "op": "add", "path": format!("/data{}", "/a".repeat(depth)), "value": {} }))
+        .collect();
+    let reply = patch(&app, JSON, Value::Array(deep)).await;
+    assert_eq!(
+        (reply.status, &reply.json()["errors"][0]["field"]),
+        (400, &json!("data"))
+    );
+    assert_eq!(patch(&app, JSON, json!([])).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_test_that_fails_is_409_however_the_race_goes() {
+    let app =
+        TestApp::new("[resources.stock.fields]\nquantity = { type = \"integer\", min = 0 }\n")
+            .await;
+    app.post("/api/stock", json!({ "quantity": 20 })).await;
+    let take = |app: TestApp| async move {
+        loop {
+            let now = app.get("/api/stock/1").await.json()["quantity"]
+                .as_i64()
+                .unwrap();
+            let body = json!([{"op":"test","path":"/quantity","value":now},{"op":"replace","path":"/quantity","value":now - 1}]);
+            let request = app
+                .request("PATCH", "/api/stock/1")
+                .header("content-type", JSON);
+            match request.body(body.to_string()).send().await.status {
+                409 => {}
+                status => return status,
+            }
+        }
+    };
+    let takers: Vec<_> = (0..30).map(|_| tokio::spawn(take(app.clone()))).collect();
+    let mut statuses = Vec::new();
+    for taker in takers {
+        statuses.push(taker.await.unwrap());
+    }
+    let taken = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(
+        (
+            taken,
+            statuses.iter().filter(|status| **status == 400).count()
+        ),
+        (20, 10),
+        "{statuses:?}"
+    );
+}

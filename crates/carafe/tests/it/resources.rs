@@ -411,3 +411,36 @@ async fn first_records_are_loaded_once_and_all_or_none() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn the_parent_in_the_path_wins() {
+    let app = TestApp::new(USERS).await;
+    for name in ["Ann", "Bob"] {
+        app.post("/api/users", json!({ "name": name })).await;
+    }
+    app.post(
+        "/api/users/1/emails",
+        json!({ "address": "a@b.c", "user": 2 }),
+    )
+    .await;
+    let patch = app
+        .request("PATCH", "/api/users/1/emails/1")
+        .json(json!({ "user": 2, "address": "b@b.c" }))
+        .send()
+        .await;
+    assert_eq!((patch.status, &patch.json()["user"]), (200, &json!(1)));
+    let put = app
+        .request("PUT", "/api/users/1/emails/1")
+        .json(json!({ "user": 2, "address": "c@b.c" }))
+        .send()
+        .await;
+    assert_eq!((put.status, &put.json()["user"]), (200, &json!(1)));
+    let history = app.get("/api/users/1/history").await;
+    let known = app
+        .request("GET", "/api/users/1/history")
+        .header("if-none-match", history.header("etag"))
+        .send()
+        .await;
+    assert_eq!(known.status, 304);
+    assert_eq!(app.get("/api/users/1/history?zzz=1").await.status, 400);
+}
