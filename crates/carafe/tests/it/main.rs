@@ -16,4 +16,5 @@ mod notes_api;
 mod notes_pages;
 mod patches;
 mod process;
+mod properties;
 mod resources;

@@ -146,6 +146,25 @@ fn bad_first_records_are_refused_before_a_table_is_made() {
 }
 
 #[tokio::test]
+async fn first_records_that_contradict_each_other_leave_nothing_behind() {
+    let folder = Folder::new(
+        "[resources.marks]\ninitial = \"first.json\"\n[resources.marks.fields]\n\
+         title = { type = \"string\", unique = true }\n",
+    );
+    let twice = r#"[{ "title": "One" }, { "title": "One" }]"#;
+    folder.write("first.json", twice);
+    let complaint = folder.run(&["serve", "--port", "0"]).refused();
+    for part in ["first.json", "Title is already taken"] {
+        assert!(complaint.contains(part), "{complaint}");
+    }
+    // Mended, it starts with all of them.
+    folder.write("first.json", &twice.replacen("One", "Two", 1));
+    let server = folder.serve();
+    let list = server.client().get("/api/marks").await;
+    assert_eq!(list.json()["total"], 2, "{}", list.text);
+}
+
+#[tokio::test]
 async fn changes_that_could_lose_data_are_refused_with_the_difference() {
     let two =
         "[resources.marks.fields]\ntitle = { type = \"string\" }\ncount = { type = \"integer\" }\n";

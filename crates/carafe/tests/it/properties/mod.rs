@@ -1,0 +1,4 @@
+//! Laws that hold for whatever is sent.
+
+mod any_bytes;
+mod model;
