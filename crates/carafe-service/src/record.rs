@@ -5,7 +5,7 @@ use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault};
 use carafe_model::field::Set;
 use carafe_model::key::{Key, KeyKind};
-use carafe_model::kind::{Kind, OnDelete};
+use carafe_model::kind::Kind;
 use carafe_model::query::Query;
 use carafe_model::record::Record;
 use carafe_model::resource::Resource;
@@ -158,10 +158,12 @@ impl Service {
         for input in inputs {
             records.push(self.check_new(resource, None, input, &stamp).await?);
         }
-        let stored = self.store.insert_all(resource, &records, &stamp).await;
-        stored
-            .map(|()| true)
-            .map_err(|error| self.error(error, resource))
+        match self.store.insert_first(resource, &records, &stamp).await {
+            Ok(()) => Ok(true),
+            // Another process was quicker.
+            Err(StoreError::Stale) => Ok(false),
+            Err(error) => Err(self.error(error, resource)),
+        }
     }
 
     /// The key and the values of a new record, with what the server sets.
@@ -294,15 +296,9 @@ impl Service {
         query: &Query,
     ) -> Result<u64> {
         authorize(actor, Action::Delete, resource)?;
-        // A deletion that cascades can take along others of its own group.
-        let cascades = resource
-            .referrers
-            .iter()
-            .any(|referrer| referrer.on_delete == OnDelete::Cascade);
-        let per_page = if cascades { 1 } else { DELETED_AT_ONCE };
         let group = Query {
             page: 1,
-            per_page,
+            per_page: DELETED_AT_ONCE,
             ..query.clone()
         };
         let mut deleted = 0;

@@ -5,6 +5,7 @@
 //! is hidden then, and cannot be restored.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use carafe_model::key::Key;
 use carafe_model::kind::{Kind, OnDelete};
@@ -21,11 +22,11 @@ use crate::statement::Statement;
 use crate::store::{Scope, Stamp};
 use crate::write::{self, Action};
 
-/// The deletion of a record that is still in this version.
+/// The deletion of records of one resource that are still in these versions, all or none.
 pub(crate) struct Deletion {
     pub(crate) resource: usize,
-    pub(crate) id: i64,
-    pub(crate) version: i64,
+    /// Ids and versions.
+    pub(crate) records: Vec<(i64, i64)>,
     pub(crate) stamp: Stamp,
 }
 
@@ -42,6 +43,8 @@ struct Member {
     resource: usize,
     id: i64,
     key: Key,
+    /// The mark of the deletion that takes it along.
+    token: Rc<str>,
 }
 
 /// The mark of a deletion: that of record 7 of notes in version 3 is `notes/7/3`. All that it
@@ -54,46 +57,26 @@ impl Deletion {
     /// Runs the deletion. After an error the caller rolls back.
     pub(crate) fn run(&self, connection: &Connection, schema: &Schema) -> Result<()> {
         let root = &schema.resources[self.resource];
-        let found = find(connection, root, Scope::Live, self.id, self.version)?;
-        let (key, _) = found.ok_or(Error::Stale)?;
-        let members = closure(
-            connection,
-            schema,
-            Member {
+        let mut roots = Vec::with_capacity(self.records.len());
+        for &(id, version) in &self.records {
+            let found = find(connection, root, Scope::Live, id, version)?;
+            let (key, _) = found.ok_or(Error::Stale)?;
+            let token = Rc::from(token(root, id, version));
+            roots.push(Member {
                 resource: root.index,
-                id: self.id,
+                id,
                 key,
-            },
-        )?;
+                token,
+            });
+        }
+        let members = closure(connection, schema, roots)?;
         let ids: HashSet<_> = members
             .iter()
             .map(|member| (member.resource, member.id))
             .collect();
-        self.refuse(connection, schema, &members, &ids)?;
+        refuse(connection, schema, &members, &ids)?;
         self.clear(connection, schema, &members, &ids)?;
         self.remove(connection, schema, &members)
-    }
-
-    /// Refuses where a live record that stays refers to one that goes.
-    fn refuse(
-        &self,
-        connection: &Connection,
-        schema: &Schema,
-        members: &[Member],
-        ids: &HashSet<(usize, i64)>,
-    ) -> Result<()> {
-        for_each_referrer(
-            connection,
-            schema,
-            members,
-            OnDelete::Restrict,
-            |child, _, id| match ids.contains(&(child.index, id)) {
-                true => Ok(()),
-                false => Err(Error::Referenced {
-                    resource: child.index,
-                }),
-            },
-        )
     }
 
     /// Makes the references null that are declared so.
@@ -119,40 +102,57 @@ impl Deletion {
         )
     }
 
-    /// Deletes the members, those found last first, so that none refers to what is gone.
     fn remove(&self, connection: &Connection, schema: &Schema, members: &[Member]) -> Result<()> {
-        let token = token(&schema.resources[self.resource], self.id, self.version);
-        let of = |delete: Delete| {
-            let members = members.iter().rev();
-            members
-                .map(|member| (&schema.resources[member.resource], member.id))
-                .filter(move |(resource, _)| resource.delete == delete)
-        };
-        for (resource, id) in of(Delete::Soft) {
-            run(
-                connection,
-                &write::delete_by_id(resource, id, &self.stamp, &token),
-            )?;
-            remember(connection, resource, Action::Delete, id, &self.stamp)?;
-        }
-        // The whole history first: a foreign key may take a row before its turn.
-        for (resource, id) in of(Delete::Hard) {
-            remember(connection, resource, Action::Delete, id, &self.stamp)?;
-        }
-        for (resource, id) in of(Delete::Hard) {
-            run(
-                connection,
-                &write::delete_by_id(resource, id, &self.stamp, &token),
-            )?;
+        for member in members {
+            let resource = &schema.resources[member.resource];
+            let delete = write::delete_by_id(resource, member.id, &self.stamp, &member.token);
+            // A row that is kept has its version of the deletion in the history, one that goes
+            // for good the one before it.
+            if resource.delete == Delete::Hard {
+                remember(connection, resource, Action::Delete, member.id, &self.stamp)?;
+            }
+            run(connection, &delete)?;
+            if resource.delete == Delete::Soft {
+                remember(connection, resource, Action::Delete, member.id, &self.stamp)?;
+            }
         }
         Ok(())
     }
 }
 
-/// A record, and all that is deleted with it.
-fn closure(connection: &Connection, schema: &Schema, root: Member) -> Result<Vec<Member>> {
-    let mut seen = HashSet::from([(root.resource, root.id)]);
-    let mut members = vec![root];
+/// Refuses where a live record that stays refers to one that goes; the first is enough.
+fn refuse(
+    connection: &Connection,
+    schema: &Schema,
+    members: &[Member],
+    ids: &HashSet<(usize, i64)>,
+) -> Result<()> {
+    for member in members {
+        let referrers = &schema.resources[member.resource].referrers;
+        for referrer in referrers
+            .iter()
+            .filter(|referrer| referrer.on_delete == OnDelete::Restrict)
+        {
+            let child = &schema.resources[referrer.resource];
+            let statement = write::referrers(child, referrer.field, &member.key);
+            let mut statement = prepared(connection, &statement)?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next()? {
+                if !ids.contains(&(child.index, row.get(0)?)) {
+                    return Err(Error::Referenced {
+                        resource: child.index,
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Records, and all that is deleted with them.
+fn closure(connection: &Connection, schema: &Schema, roots: Vec<Member>) -> Result<Vec<Member>> {
+    let mut seen: HashSet<_> = roots.iter().map(|root| (root.resource, root.id)).collect();
+    let mut members = roots;
     let mut next = 0;
     while next < members.len() {
         let member = &members[next];
@@ -168,6 +168,7 @@ fn closure(connection: &Connection, schema: &Schema, root: Member) -> Result<Vec
                     resource: child.index,
                     id,
                     key,
+                    token: Rc::clone(&member.token),
                 }));
             }
         }

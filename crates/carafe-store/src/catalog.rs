@@ -103,10 +103,3 @@ pub(crate) fn columns(connection: &Connection, table: &Name) -> Result<Vec<Colum
     }
     Ok(columns)
 }
-
-/// The columns of a table that have a foreign key.
-pub(crate) fn foreign_keys(connection: &Connection, table: &Name) -> Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT \"from\" FROM pragma_foreign_key_list(?)")?;
-    let names = statement.query_map([table.as_str()], |row| row.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
-}

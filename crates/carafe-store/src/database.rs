@@ -14,7 +14,7 @@ use crate::migrate;
 use crate::sqlite::connection::{self, Place};
 use crate::sqlite::failure;
 use crate::sqlite::readers::{Read, Reader, Readers, locked};
-use crate::sqlite::writer::{self, Message, Request, Write};
+use crate::sqlite::writer::{self, Log, Message, Request, Write};
 
 /// Connections to one database; a cheap clone of a shared handle.
 #[derive(Clone)]
@@ -54,14 +54,26 @@ impl Database {
             Error::Unavailable(Cause::from(text))
         })?;
         let connection = connection::writer(&place, durability).map_err(cannot_open)?;
-        let readers = match place {
-            Place::File(path) => Some(Readers::open(path)?),
-            Place::Memory => None,
+        let (readers, log) = match place {
+            Place::File(path) => {
+                let gate = Arc::default();
+                let mut log = path.clone().into_os_string();
+                log.push("-wal");
+                let readers = Readers::open(path, &gate)?;
+                (
+                    Some(readers),
+                    Some(Log {
+                        path: log.into(),
+                        gate,
+                    }),
+                )
+            }
+            Place::Memory => (None, None),
         };
         let (messages, queue) = sync_channel(writer::QUEUE_MAX);
         let thread = std::thread::Builder::new().name("carafe-write".to_owned());
         let thread = thread
-            .spawn(move || writer::run(connection, &queue))
+            .spawn(move || writer::run(connection, log, &queue))
             .map_err(|err| Error::Unavailable(Box::new(err)))?;
         let handle = Handle {
             messages,
@@ -104,14 +116,19 @@ impl Database {
             message = back;
             tokio::task::yield_now().await;
         }
-        if let Some(readers) = &self.handle.readers {
-            readers.close();
-        }
+        let handle = Arc::clone(&self.handle);
+        // Threads are waited for where that keeps no other task waiting.
+        let joined = tokio::task::spawn_blocking(move || {
+            if let Some(readers) = &handle.readers {
+                readers.close();
+            }
+        });
         // An error means that the thread has ended already.
-        let _ = answer.await;
-        if let Some(thread) = locked(&self.handle.writer).take() {
+        let _ = (joined.await, answer.await);
+        let writer = locked(&self.handle.writer).take();
+        if let Some(thread) = writer {
             // A thread that panicked has said so already.
-            let _ = thread.join();
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
 

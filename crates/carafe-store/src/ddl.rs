@@ -2,9 +2,8 @@
 
 use carafe_model::field::Field;
 use carafe_model::key::KeyKind;
-use carafe_model::kind::{Kind, OnDelete};
+use carafe_model::kind::Kind;
 use carafe_model::resource::{Column, Delete, Order, Resource};
-use carafe_model::schema::Schema;
 
 use crate::statement::{Identifier, Statement};
 use crate::table;
@@ -28,7 +27,7 @@ pub(crate) const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_schema
      STRICT, WITHOUT ROWID";
 
 /// The table of a resource.
-pub(crate) fn table(schema: &Schema, resource: &Resource) -> Statement {
+pub(crate) fn table(resource: &Resource) -> Statement {
     let mut sql = Statement::new("CREATE TABLE ");
     sql.name(&resource.name).push(" (");
     match resource.key.kind {
@@ -47,45 +46,24 @@ pub(crate) fn table(schema: &Schema, resource: &Resource) -> Statement {
     }
     for field in &resource.fields {
         sql.push(", ");
-        column(&mut sql, schema, resource, field);
+        column(&mut sql, field);
     }
     sql.push(") STRICT");
     sql
 }
 
 /// A column that an existing table lacks.
-pub(crate) fn add_column(schema: &Schema, resource: &Resource, field: &Field) -> Statement {
+pub(crate) fn add_column(resource: &Resource, field: &Field) -> Statement {
     let mut sql = Statement::new("ALTER TABLE ");
     sql.name(&resource.name).push(" ADD COLUMN ");
-    // SQLite adds no column with both a foreign key and a default.
-    match field.default.is_some() {
-        true => plain_column(&mut sql, field),
-        false => column(&mut sql, schema, resource, field),
-    }
+    column(&mut sql, field);
     sql
 }
 
-fn column(sql: &mut Statement, schema: &Schema, resource: &Resource, field: &Field) {
-    plain_column(sql, field);
-    let Kind::Reference(reference) = &field.kind else {
-        return;
-    };
-    let target = &schema.resources[reference.index];
-    if !table::has_foreign_key(resource, target) {
-        return;
-    }
-    sql.push(" REFERENCES ").name(&target.name);
-    sql.push(" (").name(&target.key.field).push(")");
-    // Deleting takes these steps itself, with versions and history; the database's own are for
-    // what refers in a circle, and for other programs.
-    sql.push(match reference.on_delete {
-        OnDelete::Restrict => " ON DELETE RESTRICT",
-        OnDelete::Cascade => " ON DELETE CASCADE",
-        OnDelete::SetNull => " ON DELETE SET NULL",
-    });
-}
-
-fn plain_column(sql: &mut Statement, field: &Field) {
+/// A field's column. References have no foreign key: a write guards them in its own transaction,
+/// and what deletion does with them (versions, history, what is hidden and comes back) is more
+/// than the database's own actions could do.
+fn column(sql: &mut Statement, field: &Field) {
     sql.name(&field.name).push(" ").push(table::storage(field));
     if !field.optional {
         sql.push(" NOT NULL");
@@ -519,6 +497,8 @@ pub(crate) fn all_pending(resource: &Resource) -> Statement {
 
 #[cfg(test)]
 mod tests {
+    use carafe_model::kind::OnDelete;
+    use carafe_model::schema::Schema;
     use insta::assert_snapshot;
 
     use super::*;
@@ -568,22 +548,14 @@ mod tests {
     #[test]
     fn tables() {
         let schema = schema();
-        let tables: Vec<_> = schema
-            .resources
-            .iter()
-            .map(|resource| table(&schema, resource))
-            .collect();
+        let tables: Vec<_> = schema.resources.iter().map(table).collect();
         let texts: Vec<_> = tables.iter().map(Statement::text).collect();
         assert_snapshot!(texts.join("\n"), @r#"
         CREATE TABLE "authors" (_id INTEGER PRIMARY KEY AUTOINCREMENT, "slug" TEXT NOT NULL, _version INTEGER NOT NULL DEFAULT 1, "email" TEXT NOT NULL) STRICT
         CREATE TABLE "books" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, _version INTEGER NOT NULL DEFAULT 1, _deleted_at TEXT, _deleted_with TEXT, "title" TEXT NOT NULL, "done" INTEGER NOT NULL DEFAULT 0 CHECK ("done" IN (0, 1)), "price" INTEGER, "author" TEXT NOT NULL) STRICT
-        CREATE TABLE "copies" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, _version INTEGER NOT NULL DEFAULT 1, "book" INTEGER NOT NULL REFERENCES "books" ("id") ON DELETE RESTRICT, "lender" TEXT REFERENCES "authors" ("slug") ON DELETE SET NULL, "weight" REAL NOT NULL) STRICT
+        CREATE TABLE "copies" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, _version INTEGER NOT NULL DEFAULT 1, "book" INTEGER NOT NULL, "lender" TEXT, "weight" REAL NOT NULL) STRICT
         "#);
-        let column = add_column(
-            &schema,
-            &schema.resources[1],
-            &schema.resources[1].fields[1],
-        );
+        let column = add_column(&schema.resources[1], &schema.resources[1].fields[1]);
         assert_snapshot!(column.text(), @r#"ALTER TABLE "books" ADD COLUMN "done" INTEGER NOT NULL DEFAULT 0 CHECK ("done" IN (0, 1))"#);
     }
 

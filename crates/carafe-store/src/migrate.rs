@@ -68,7 +68,6 @@ struct Facts {
 #[derive(Debug, Default)]
 struct Table {
     columns: Vec<Column>,
-    foreign_keys: Vec<String>,
     is_empty: bool,
     has_deleted: bool,
     /// Fields that have a null, among those that are not to have any.
@@ -94,7 +93,6 @@ impl Table {
     fn read(connection: &Connection, catalog: &Catalog, resource: &Resource) -> Result<Self> {
         let mut table = Self {
             columns: catalog::columns(connection, &resource.name)?,
-            foreign_keys: catalog::foreign_keys(connection, &resource.name)?,
             ..Self::default()
         };
         let mut any = Statement::new("SELECT 1 FROM ");
@@ -121,10 +119,24 @@ impl Table {
                 continue;
             };
             let fields = &resource.unique[unique];
-            let there = fields
-                .iter()
-                .all(|&field| table.column(resource.fields[field].name.as_str()).is_some());
-            if there
+            let missing = |field: &usize| {
+                table
+                    .column(resource.fields[*field].name.as_str())
+                    .is_none()
+            };
+            // Columns that come now have the same default in every row.
+            let defaulted = |field: &usize| {
+                let default = resource.fields[*field].default.as_ref();
+                default.is_some_and(|default| !default.is_null())
+            };
+            let come = fields.iter().copied().filter(missing).collect::<Vec<_>>();
+            if come.len() == fields.len()
+                && come.iter().all(defaulted)
+                && has_two_rows(connection, resource)?
+            {
+                table.broken.insert(unique);
+            }
+            if come.is_empty()
                 && !catalog.has_same(index.name.as_str(), &index.statement)
                 && exists(connection, &find_repeated(resource, fields, soft))?
             {
@@ -137,6 +149,12 @@ impl Table {
     fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+fn has_two_rows(connection: &Connection, resource: &Resource) -> Result<bool> {
+    let mut second = Statement::new("SELECT 1 FROM ");
+    second.name(&resource.name).push(" LIMIT 1 OFFSET 1");
+    exists(connection, &second)
 }
 
 /// The unique set that an index is for.
@@ -223,12 +241,12 @@ impl Plan {
 fn plan(schema: &Schema, facts: &Facts) -> Plan {
     let mut plan = Plan::default();
     for resource in &schema.resources {
-        plan.append(plan_resource(schema, resource, facts));
+        plan.append(plan_resource(resource, facts));
     }
     plan
 }
 
-fn plan_resource(schema: &Schema, resource: &Resource, facts: &Facts) -> Plan {
+fn plan_resource(resource: &Resource, facts: &Facts) -> Plan {
     let name = &resource.name;
     let mut plan = Plan::default();
     if name.as_str().starts_with("sqlite_") {
@@ -240,18 +258,15 @@ fn plan_resource(schema: &Schema, resource: &Resource, facts: &Facts) -> Plan {
     let mut table = facts.tables.get(&resource.index);
     match table {
         None => {
-            plan.change(
-                ddl::table(schema, resource),
-                format!("Created table `{name}`"),
-            );
+            plan.change(ddl::table(resource), format!("Created table `{name}`"));
             plan.created.push(resource.index);
         }
         Some(there) => {
-            let altered = alter(schema, resource, there, &facts.catalog);
+            let altered = alter(resource, there, &facts.catalog);
             let ours = there.column("_version").is_some();
             match there.is_empty && ours && !altered.differences.is_empty() {
                 true => {
-                    remake(&mut plan, schema, resource);
+                    remake(&mut plan, resource);
                     table = None;
                 }
                 false => plan.append(altered),
@@ -272,7 +287,7 @@ fn plan_resource(schema: &Schema, resource: &Resource, facts: &Facts) -> Plan {
 }
 
 /// An empty table is made anew; the ids that it has given stay given.
-fn remake(plan: &mut Plan, schema: &Schema, resource: &Resource) {
+fn remake(plan: &mut Plan, resource: &Resource) {
     let name = &resource.name;
     let mut save = Statement::new(
         "CREATE TEMP TABLE carafe_sequence AS SELECT name, seq FROM sqlite_sequence WHERE name = ",
@@ -283,7 +298,7 @@ fn remake(plan: &mut Plan, schema: &Schema, resource: &Resource) {
     drop.name(name);
     plan.quietly(drop);
     plan.change(
-        ddl::table(schema, resource),
+        ddl::table(resource),
         format!("Made the empty table `{name}` anew"),
     );
     plan.quietly(Statement::new(
@@ -293,7 +308,7 @@ fn remake(plan: &mut Plan, schema: &Schema, resource: &Resource) {
 }
 
 /// What changes a table that has rows, or may have.
-fn alter(schema: &Schema, resource: &Resource, table: &Table, catalog: &Catalog) -> Plan {
+fn alter(resource: &Resource, table: &Table, catalog: &Catalog) -> Plan {
     let name = &resource.name;
     let mut plan = Plan::default();
     if table.column("_version").is_none() {
@@ -303,7 +318,7 @@ fn alter(schema: &Schema, resource: &Resource, table: &Table, catalog: &Catalog)
         return plan;
     }
     alter_key(&mut plan, resource, table);
-    alter_deletion(&mut plan, schema, resource, table);
+    alter_deletion(&mut plan, resource, table);
     for (position, field) in resource.fields.iter().enumerate() {
         match table.column(field.name.as_str()) {
             Some(column) => {
@@ -319,7 +334,7 @@ fn alter(schema: &Schema, resource: &Resource, table: &Table, catalog: &Catalog)
                     table.nulls.contains(&position),
                 );
             }
-            None => add_column(&mut plan, schema, resource, field, table),
+            None => add_column(&mut plan, resource, field, table),
         }
     }
     for column in &table.columns {
@@ -369,24 +384,13 @@ fn alter_key(plan: &mut Plan, resource: &Resource, table: &Table) {
     }
 }
 
-fn alter_deletion(plan: &mut Plan, schema: &Schema, resource: &Resource, table: &Table) {
+fn alter_deletion(plan: &mut Plan, resource: &Resource, table: &Table) {
     let name = &resource.name;
     match resource.delete {
         Delete::Hard if table.has_deleted => plan.differences.push(format!(
             "resource `{name}`: `delete` is \"hard\" now, but there are records that were deleted softly"
         )),
         Delete::Soft if table.column("_deleted_at").is_none() => {
-            // The key of a target with softly deleted records is unique among the live ones
-            // only, and their own references may lead nowhere: no foreign key holds then.
-            let referred = resource.key.kind != KeyKind::Integer
-                && resource.referrers.iter().any(|referrer| {
-                    schema.resources[referrer.resource].delete == Delete::Hard
-                });
-            if referred || !table.foreign_keys.is_empty() {
-                return plan.differences.push(format!(
-                    "resource `{name}`: `delete` is \"soft\" now, but the table was made with references for \"hard\""
-                ));
-            }
             let mut at = Statement::new("ALTER TABLE ");
             at.name(name).push(" ADD COLUMN _deleted_at TEXT");
             let mut with = Statement::new("ALTER TABLE ");
@@ -446,7 +450,7 @@ fn converts(made_for: &str, kind: &Kind) -> bool {
     }
 }
 
-fn add_column(plan: &mut Plan, schema: &Schema, resource: &Resource, field: &Field, table: &Table) {
+fn add_column(plan: &mut Plan, resource: &Resource, field: &Field, table: &Table) {
     let place = format!("field `{}.{}`", resource.name, field.name);
     let default = field.default.as_ref().is_some_and(|value| !value.is_null());
     if !field.optional && !default {
@@ -460,10 +464,7 @@ fn add_column(plan: &mut Plan, schema: &Schema, resource: &Resource, field: &Fie
         ));
         return;
     }
-    plan.change(
-        ddl::add_column(schema, resource, field),
-        format!("Added {place}"),
-    );
+    plan.change(ddl::add_column(resource, field), format!("Added {place}"));
 }
 
 /// Brings the indexes to what they should be; `table` is `None` for one that is made now.

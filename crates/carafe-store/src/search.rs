@@ -340,21 +340,36 @@ impl Indexer {
 
 /// Indexes a batch of the first resource that has waiting rows. False if none has.
 fn index_some(connection: &Connection, plans: &Plans, rows: i64) -> Result<bool> {
-    for resource in &plans.schema.resources {
-        if !resource.search.is_empty() && has_pending(connection, resource)? {
-            writer::begin(connection)?;
-            let outcome = index(connection, resource, rows);
-            match outcome {
-                Ok(()) => writer::commit(connection)?,
-                Err(err) => {
-                    writer::rollback(connection);
-                    return Err(err);
-                }
-            }
-            return Ok(true);
+    let mut failed = None;
+    for resource in plans
+        .schema
+        .resources
+        .iter()
+        .filter(|resource| !resource.search.is_empty())
+    {
+        match index_batch(connection, resource, rows) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            // One that cannot be indexed keeps no other waiting.
+            Err(err) => failed = Some(err),
         }
     }
-    Ok(false)
+    failed.map_or(Ok(false), Err)
+}
+
+fn index_batch(connection: &Connection, resource: &Resource, rows: i64) -> Result<bool> {
+    if !has_pending(connection, resource)? {
+        return Ok(false);
+    }
+    writer::begin(connection)?;
+    match index(connection, resource, rows) {
+        Ok(()) => writer::commit(connection)?,
+        Err(err) => {
+            writer::rollback(connection);
+            return Err(err);
+        }
+    }
+    Ok(true)
 }
 
 fn index(connection: &Connection, resource: &Resource, rows: i64) -> Result<()> {

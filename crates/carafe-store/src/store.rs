@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::plan::Plans;
 use crate::read;
 use crate::search;
+use crate::sqlite::connection::prepared;
+use crate::sqlite::failure;
 use crate::sqlite::readers::Read;
 use crate::sqlite::row::to_record;
 use crate::sqlite::writer::{Message, Work, Write};
@@ -69,14 +71,9 @@ impl Store {
     #[must_use]
     pub fn new(database: Database, schema: &Arc<Schema>) -> Self {
         let plans = Arc::new(Plans::new(schema));
-        if schema
-            .resources
-            .iter()
-            .any(|resource| !resource.search.is_empty())
-        {
-            // Where the thread is gone, every call says so.
-            let _ = database.send(Message::Watch(Arc::clone(&plans)));
-        }
+        // Also without a resource that is searched: the indexes of another declaration are not
+        // to be kept any more. Where the thread is gone, every call says so.
+        let _ = database.send(Message::Watch(Arc::clone(&plans)));
         Self { database, plans }
     }
 
@@ -138,9 +135,13 @@ impl Store {
         let is_plain = scope == Scope::Live && query.filters.is_empty() && query.search.is_none();
         if is_plain && let Some(walk) = self.plans.of(resource).walk(&query.order) {
             let total_column = column::FIELDS + resource.fields.len();
-            let now = self
-                .database
-                .read_now(|reader| read::walk_page(reader, walk, query, total_column, each))?;
+            let now = self.database.read_now(|reader| {
+                match read::walk_page(reader, walk, query, total_column, each) {
+                    // Another declaration's migration has dropped the index: the plain way.
+                    Err(err) if failure::is_missing_index(&err) => Ok(None),
+                    page => page,
+                }
+            })?;
             // An empty page has no row to carry the total.
             if let Read::Done(Some(total)) = now {
                 return Ok(total);
@@ -255,23 +256,24 @@ impl Store {
         })
     }
 
-    /// Inserts several records, keys and values, in their order, all or none.
+    /// Inserts the first records of a resource, keys and values, in their order, all or none.
     ///
     /// # Errors
     ///
-    /// As [`Store::insert`], of the first record that has one; nothing is stored then.
-    pub async fn insert_all(
+    /// `Stale` where the resource has or had a record; else as [`Store::insert`], of the first
+    /// record that has one. Nothing is stored then.
+    pub async fn insert_first(
         &self,
         resource: &Resource,
         records: &[(Option<Key>, Vec<Value>)],
         stamp: &Stamp,
     ) -> Result<()> {
-        let steps = records
+        let unused = Step::new(write::unused(resource), Expect::Require(Refusal::Stale));
+        let inserts = records
             .iter()
             .flat_map(|(key, values)| self.insertion(resource, key.as_ref(), values, stamp));
-        self.write(resource, Work::Steps(steps.collect()))
-            .await
-            .map(drop)
+        let steps = std::iter::once(unused).chain(inserts).collect();
+        self.write(resource, Work::Steps(steps)).await.map(drop)
     }
 
     fn insertion(
@@ -303,11 +305,12 @@ impl Store {
     ///
     /// `Unavailable` or `Other`.
     pub async fn is_unused(&self, resource: &Resource) -> Result<bool> {
-        let name = resource.name.to_string();
-        // AUTOINCREMENT keeps the highest id that was ever given out in this table.
-        const HIGHEST: &str = "SELECT 1 FROM sqlite_sequence WHERE name = ?1 AND seq > 0";
+        let statement = write::unused(resource);
         let later = self.database.read_later(move |connection| {
-            Ok(!connection.prepare_cached(HIGHEST)?.exists([name])?)
+            Ok(prepared(connection, &statement)?
+                .raw_query()
+                .next()?
+                .is_some())
         });
         later.await
     }
@@ -363,12 +366,11 @@ impl Store {
                 let delete = write::delete(resource, id, version, &stamp, &token);
                 Work::Steps(vec![Step::new(delete, Expect::Change(Refusal::Stale))])
             }
-            false => Work::Delete(vec![Deletion {
+            false => Work::Delete(Deletion {
                 resource: resource.index,
-                id,
-                version,
+                records: vec![(id, version)],
                 stamp,
-            }]),
+            }),
         };
         self.write(resource, work).await.map(drop)
     }
@@ -384,13 +386,14 @@ impl Store {
         records: &[Record],
         stamp: Stamp,
     ) -> Result<()> {
-        let deletion = |record: &Record| Deletion {
+        let work = Work::Delete(Deletion {
             resource: resource.index,
-            id: record.id,
-            version: record.version,
-            stamp: stamp.clone(),
-        };
-        let work = Work::Delete(records.iter().map(deletion).collect());
+            records: records
+                .iter()
+                .map(|record| (record.id, record.version))
+                .collect(),
+            stamp,
+        });
         self.write(resource, work).await.map(drop)
     }
 

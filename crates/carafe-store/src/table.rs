@@ -93,15 +93,6 @@ pub(crate) fn is_id(resource: &Resource, column: Column) -> bool {
     column == Column::Key && resource.key.kind == KeyKind::Integer
 }
 
-/// Whether records of `child` carry a foreign key of the database for a reference to `target`.
-///
-/// Not where the child is deleted softly: its deleted rows may refer to what is gone for good.
-/// Not where the target's key is unique among the rows that are not deleted only.
-pub(crate) fn has_foreign_key(child: &Resource, target: &Resource) -> bool {
-    child.delete == Delete::Hard
-        && (target.key.kind == KeyKind::Integer || target.delete == Delete::Hard)
-}
-
 /// The type of a field's column in a STRICT table.
 pub(crate) fn storage(field: &Field) -> &'static str {
     match &field.kind {

@@ -383,6 +383,15 @@ pub(crate) fn reference_guards<'a>(
     steps
 }
 
+/// Finds a row if the resource never had a record: AUTOINCREMENT keeps the highest id that was
+/// ever given out.
+pub(crate) fn unused(resource: &Resource) -> Statement {
+    let mut sql =
+        Statement::new("SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ");
+    sql.bind(resource.name.as_str()).push(" AND seq > 0)");
+    sql
+}
+
 /// A record may refer to itself.
 fn is_itself(resource: &Resource, reference: &Reference, key: Option<&Key>, value: &Value) -> bool {
     reference.index == resource.index && key.is_some_and(|key| key.to_value() == *value)

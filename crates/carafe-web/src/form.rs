@@ -1,6 +1,8 @@
 //! Forms as they are posted (`application/x-www-form-urlencoded`): what was typed, kept to be
 //! shown again, and the input that it makes.
 
+use std::fmt;
+
 use carafe_model::draft::Input;
 use carafe_model::fault::Code;
 use carafe_model::field::{Field, Raw};
@@ -37,10 +39,42 @@ pub struct Typed {
     pub fields: Vec<Option<String>>,
     /// The key, where clients name it.
     pub key: Option<String>,
-    /// The version that the form was filled from.
-    pub version: Option<i64>,
+    /// The state of the record that the form was filled from.
+    pub version: Option<Edition>,
     /// Positions of the fields that were sent more than once.
     repeated: Vec<usize>,
+}
+
+/// Which state of which record a form was filled from. The number of the row tells a record
+/// from another that has come to the same key meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    version: i64,
+    id: i64,
+}
+
+impl Edition {
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            version: record.version,
+            id: record.id,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (version, id) = text.split_once('.')?;
+        Some(Self {
+            version: version.parse().ok()?,
+            id: id.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for Edition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.version, self.id)
+    }
 }
 
 /// The value of the first [`TOKEN`] in a form's body.
@@ -73,7 +107,7 @@ impl Typed {
             fields: fields
                 .map(|(field, value)| Some(text(field, value)))
                 .collect(),
-            version: Some(record.version),
+            version: Some(Edition::of(record)),
             ..Self::default()
         }
     }
@@ -99,7 +133,7 @@ impl Typed {
             }
             match resource.position(&name) {
                 Some(position) => typed.take(resource, position, &value),
-                None if name == VERSION => typed.version = value.parse().ok(),
+                None if name == VERSION => typed.version = Edition::parse(&value),
                 None if name == resource.key.field.as_str() => {
                     typed.key = Some(value.into_owned());
                 }
@@ -297,7 +331,7 @@ mod tests {
         let (schema, index) = fixture::kitchen();
         let resource = &schema.resources[index];
         let body =
-            b"title=a&content=b&created_at=2000-01-01T00:00:00Z&nope=1&csrf_token=t&_version=7";
+            b"title=a&content=b&created_at=2000-01-01T00:00:00Z&nope=1&csrf_token=t&_version=7.1";
         let typed = Typed::parse(resource, body).unwrap();
         let values = typed
             .input(resource, Purpose::New, DEPTH_MAX)
@@ -307,7 +341,7 @@ mod tests {
             values[resource.position("created_at").unwrap()],
             Value::Null
         );
-        assert_eq!(typed.version, Some(7));
+        assert_eq!(typed.version, Some(Edition { version: 7, id: 1 }));
         assert_eq!(token(body).as_deref(), Some("t"));
     }
 

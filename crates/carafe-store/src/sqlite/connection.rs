@@ -60,7 +60,6 @@ pub(crate) fn writer(place: &Place, durability: Durability) -> rusqlite::Result<
         Place::Memory => Connection::open_in_memory_with_flags(flags)?,
     };
     prepare(&connection, WRITER_CACHE_KIB)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     if *place != Place::Memory {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection

@@ -91,3 +91,9 @@ pub(crate) fn closed() -> Error {
 pub(crate) fn overloaded() -> Error {
     Error::Unavailable(Cause::from("too many requests wait for the database"))
 }
+
+/// Whether a statement names an index that is not there. The index of an order is dropped when
+/// a migration finds that the declaration does not have the order any more.
+pub(crate) fn is_missing_index(err: &rusqlite::Error) -> bool {
+    err.to_string().contains("no such index")
+}

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
@@ -85,14 +85,14 @@ impl Reader {
 }
 
 impl Readers {
-    pub(crate) fn open(path: PathBuf) -> Result<Self> {
+    pub(crate) fn open(path: PathBuf, gate: &Arc<RwLock<()>>) -> Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE_MAX);
         let queue = Arc::new(Mutex::new(queue));
         let mut threads = Vec::with_capacity(THREADS);
         for _ in 0..THREADS {
-            let (path, queue) = (path.clone(), Arc::clone(&queue));
+            let (path, queue, gate) = (path.clone(), Arc::clone(&queue), Arc::clone(gate));
             let thread = std::thread::Builder::new().name("carafe-read".to_owned());
-            let thread = thread.spawn(move || run(&path, &queue));
+            let thread = thread.spawn(move || run(&path, &queue, &gate));
             threads.push(thread.map_err(|err| Error::Unavailable(Box::new(err)))?);
         }
         let idle = Mutex::new(vec![Reader::open(&path)?]);
@@ -204,13 +204,14 @@ impl Drop for Abandon {
     }
 }
 
-fn run(path: &std::path::Path, queue: &Mutex<Receiver<Job>>) {
+fn run(path: &std::path::Path, queue: &Mutex<Receiver<Job>>, gate: &RwLock<()>) {
     let mut reader = None;
     loop {
         let job = locked(queue).recv();
         let Ok(job) = job else {
             return;
         };
+        let _under_way = gate.read().unwrap_or_else(PoisonError::into_inner);
         if reader.is_none() {
             match Reader::open(path) {
                 Ok(opened) => reader = Some(opened),

@@ -1,8 +1,9 @@
 //! The one thread that writes. It takes what waits, runs it in one transaction, commits once,
 //! and answers all: group commit.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -55,20 +56,33 @@ pub(crate) struct Write {
 
 pub(crate) enum Work {
     Steps(Vec<Step>),
-    Delete(Vec<Deletion>),
+    Delete(Deletion),
     Restore(Restoration),
 }
 
 struct Writer {
     connection: Connection,
     indexer: Indexer,
+    /// None in memory.
+    log: Option<Log>,
 }
 
+/// The write-ahead log of a file.
+pub(crate) struct Log {
+    pub(crate) path: PathBuf,
+    /// Long reads share it; who takes it alone waits until none is under way.
+    pub(crate) gate: Arc<RwLock<()>>,
+}
+
+/// Bytes of the log from which it is shortened by force.
+const LOG_BYTES_LIMIT: u64 = 64 * 1024 * 1024;
+
 /// Serves messages until one closes or all senders are gone.
-pub(crate) fn run(connection: Connection, messages: &Receiver<Message>) {
+pub(crate) fn run(connection: Connection, log: Option<Log>, messages: &Receiver<Message>) {
     let mut writer = Writer {
         connection,
         indexer: Indexer::default(),
+        log,
     };
     let mut held = None;
     while let Some(message) = held.take().or_else(|| writer.next(messages)) {
@@ -77,12 +91,13 @@ pub(crate) fn run(connection: Connection, messages: &Receiver<Message>) {
                 let (batch, ended_by) = drain(first, messages);
                 held = ended_by;
                 writer.commit_all(batch);
+                writer.shorten_log();
             }
             Message::Job(job) => job(&writer.connection),
             Message::Watch(plans) => writer.indexer.watch(plans),
             Message::Index => writer.indexer.wake(),
             Message::Close(reply) => {
-                writer.close();
+                writer.carry_over();
                 // Nobody waits any more: fine.
                 let _ = reply.send(());
                 return;
@@ -90,7 +105,7 @@ pub(crate) fn run(connection: Connection, messages: &Receiver<Message>) {
         }
         writer.indexer.catch_up(&writer.connection);
     }
-    writer.close();
+    writer.carry_over();
 }
 
 /// The writes that wait already, up to the first message that is none.
@@ -148,7 +163,10 @@ impl Writer {
     }
 
     fn commit_each(&mut self, batch: Vec<Request>, err: Error) {
-        if batch.len() == 1 || matches!(err, Error::Unavailable(_)) {
+        if matches!(err, Error::Full(_)) {
+            // The log may hold many copies of a page; carried over they are one.
+            self.carry_over();
+        } else if batch.len() == 1 || matches!(err, Error::Unavailable(_)) {
             let refused = batch.into_iter().map(|request| (request, Err(same(&err))));
             return self.answer(refused);
         }
@@ -172,13 +190,24 @@ impl Writer {
     }
 
     /// Carries the log over into the database, so that the file is whole by itself.
-    fn close(&self) {
+    fn carry_over(&self) {
         let checkpoint = self
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(err) = checkpoint {
             // The next start reads the log.
             tracing::warn!(error = %err, "The log was not carried over into the database");
+        }
+    }
+
+    /// Shortens a log that has grown past its limit because one long read or another always
+    /// held an older snapshot: no new one begins until this is done.
+    fn shorten_log(&self) {
+        let Some(log) = &self.log else { return };
+        let too_long = std::fs::metadata(&log.path).is_ok_and(|log| log.len() > LOG_BYTES_LIMIT);
+        if too_long {
+            let _quiet = log.gate.write().unwrap_or_else(PoisonError::into_inner);
+            self.carry_over();
         }
     }
 }
@@ -194,14 +223,15 @@ fn execute(connection: &Connection, write: &Write) -> Result<i64> {
     plain(connection, "SAVEPOINT one")?;
     let outcome = match &write.work {
         Work::Steps(steps) => run_steps(connection, write, steps),
-        Work::Delete(deletions) => deletions
-            .iter()
-            .try_for_each(|deletion| deletion.run(connection, &write.plans.schema))
-            .map(|()| 0),
+        Work::Delete(deletion) => deletion.run(connection, &write.plans.schema).map(|()| 0),
         Work::Restore(restoration) => restoration.run(connection, &write.plans.schema).map(|()| 0),
     };
-    if outcome.is_err() && !connection.is_autocommit() {
-        plain(connection, "ROLLBACK TO one")?;
+    if outcome.is_err()
+        && !connection.is_autocommit()
+        && plain(connection, "ROLLBACK TO one").is_err()
+    {
+        // Nothing of a refused write may be committed with the others: the group starts anew.
+        rollback(connection);
     }
     if !connection.is_autocommit() {
         plain(connection, "RELEASE one")?;

@@ -1,12 +1,15 @@
 //! The engine: group commit, closing, limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
+use carafe_model::query::{Query, Search};
 use carafe_model::schema::Schema;
+use carafe_model::value::Row;
 use carafe_store::error::Error;
-use carafe_store::store::{Database, Durability};
+use carafe_store::store::{Database, Durability, Scope};
 
 use crate::support::{Bed, field, resource, schema, stamp, text, unique};
 
@@ -193,4 +196,85 @@ async fn reads_can_be_spawned() {
     });
     assert_eq!(reads.await.unwrap(), (0, 0, None));
     bed.finish().await;
+}
+
+/// Long reads that overlap always hold an older snapshot, so that the log is never begun anew
+/// by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_stays_bounded_while_long_reads_overlap() {
+    const LOG_BYTES_MAX: u64 = 90 * 1024 * 1024;
+    let schema = schema(vec![
+        resource("notes", vec![field("title", Kind::String)]).search(&["title"]),
+    ]);
+    let bed = Bed::file(&schema).await;
+    let fill = "INSERT INTO notes (title) WITH RECURSIVE c (x) AS \
+                (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 40000) SELECT hex(zeroblob(100)) FROM c";
+    bed.other().execute_batch(fill).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let searches: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, schema, done) = (bed.store.clone(), Arc::clone(&schema), Arc::clone(&done));
+            let query = Query {
+                search: Search::parse("zz"),
+                ..bed.query("notes")
+            };
+            tokio::spawn(async move {
+                while !done.load(Ordering::Relaxed) {
+                    let none = &mut |_: &dyn Row| ();
+                    store
+                        .list(&schema.resources[0], Scope::Live, &query, none)
+                        .await
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    let log = bed.path().with_extension("db-wal");
+    // 130 MB of pages in all.
+    for _ in 0..400 {
+        let writes: Vec<_> = (0..32)
+            .map(|_| {
+                let (store, schema) = (bed.store.clone(), Arc::clone(&schema));
+                let title = text(&"x".repeat(8000));
+                tokio::spawn(async move {
+                    store
+                        .insert(&schema.resources[0], None, vec![title], stamp())
+                        .await
+                })
+            })
+            .collect();
+        for write in writes {
+            write.await.unwrap().unwrap();
+        }
+        let length = std::fs::metadata(&log).unwrap().len();
+        assert!(length < LOG_BYTES_MAX, "the log has {length} bytes");
+    }
+    done.store(true, Ordering::Relaxed);
+    for search in searches {
+        search.await.unwrap();
+    }
+    bed.finish().await;
+}
+
+#[tokio::test]
+async fn first_records_are_inserted_by_one_of_several() {
+    for bed in Bed::both(&notes()).await {
+        let records = [(None, vec![text("a")]), (None, vec![text("b")])];
+        let notes = bed.resource("notes");
+        assert!(bed.store.is_unused(notes).await.unwrap());
+        let twins = [(None, vec![text("a")]), (None, vec![text("a")])];
+        let refused = bed.store.insert_first(notes, &twins, &stamp()).await;
+        assert!(matches!(refused, Err(Error::Taken { .. })), "{refused:?}");
+        let at = stamp();
+        let (one, other) = tokio::join!(
+            bed.store.insert_first(notes, &records, &at),
+            bed.store.insert_first(notes, &records, &at)
+        );
+        assert!(
+            one.is_ok() && matches!(other, Err(Error::Stale)),
+            "{one:?}, {other:?}"
+        );
+        assert_eq!(bed.all("notes").await.1, 2);
+        bed.finish().await;
+    }
 }

@@ -295,3 +295,85 @@ async fn an_optional_field_becomes_required_where_all_have_a_value() {
         bed.finish().await;
     }
 }
+
+/// A second process, or a declaration that was refused after its tables were made, leaves the
+/// plans of an older one in use.
+#[tokio::test]
+async fn older_plans_go_on_after_a_migration() {
+    let sorted = schema(vec![
+        resource("alpha", vec![title()]).search(&["title"]),
+        resource("beta", vec![title()])
+            .search(&["title"])
+            .order(&["-title"]),
+    ]);
+    let plain = schema(vec![
+        resource("alpha", vec![title()]),
+        resource("beta", vec![title()]).search(&["title"]),
+    ]);
+    let bed = Bed::file(&sorted).await;
+    bed.insert("beta", vec![text("first")]).await.unwrap();
+    bed.database.migrate(&plain).await.unwrap();
+    bed.insert("beta", vec![text("needle")]).await.unwrap();
+    assert_eq!(bed.all("beta").await.1, 2, "the index of its order is gone");
+    // The index of `alpha` is gone, which keeps that of `beta` from nothing.
+    let waiting = || -> i64 {
+        let count = "SELECT count(*) FROM beta__pending";
+        bed.other().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while waiting() > 0 {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{} rows wait",
+            waiting()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(bed.find("beta", "needle").await.1, 1);
+}
+
+#[tokio::test]
+async fn a_resource_that_is_gone_refers_to_nothing() {
+    let both = schema(vec![
+        resource("users", vec![title()]).hard(),
+        resource(
+            "notes",
+            vec![title(), reference("user", "users", OnDelete::Cascade)],
+        )
+        .hard(),
+    ]);
+    let bed = Bed::file(&both).await;
+    let user = bed.insert("users", vec![text("a")]).await.unwrap();
+    bed.insert("notes", vec![text("b"), Value::Integer(user.id)])
+        .await
+        .unwrap();
+    let alone = one(resource("users", vec![title()]).hard());
+    bed.database.migrate(&alone).await.unwrap();
+    let store = Store::new(bed.database.clone(), &alone);
+    store
+        .delete(&alone.resources[0], &user, crate::support::stamp())
+        .await
+        .unwrap();
+    let left: i64 = bed
+        .other()
+        .query_row("SELECT count(*) FROM notes", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 1, "what is not declared is not touched");
+}
+
+#[tokio::test]
+async fn a_new_unique_field_with_a_default_is_refused_where_it_repeats() {
+    let bed = Bed::file(&one(resource("notes", vec![title()]))).await;
+    let wider = one(resource(
+        "notes",
+        vec![
+            title(),
+            unique(with_default(field("code", Kind::String), text("x"))),
+        ],
+    ));
+    bed.insert("notes", vec![text("a")]).await.unwrap();
+    bed.insert("notes", vec![text("b")]).await.unwrap();
+    let refused = migrate(&bed.database, &wider).await;
+    assert!(refused.is_err_and(|lines| lines[0].contains("`code` must be unique")));
+    bed.finish().await;
+}

@@ -15,7 +15,7 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, ValueKind,
 use minijinja::{Error, ErrorKind, State};
 
 use crate::escape;
-use crate::form::{Purpose, TOKEN, Typed, VERSION, is_editable};
+use crate::form::{Edition, Purpose, TOKEN, Typed, VERSION, is_editable};
 
 /// What a select offers, by the position of its field.
 pub type Options = HashMap<usize, Vec<Choice>>;
@@ -35,7 +35,7 @@ pub struct Parts<'a> {
 #[derive(Debug)]
 pub struct FormView {
     csrf_token: String,
-    version: Option<i64>,
+    version: Option<Edition>,
     fields: Vec<Arc<FieldView>>,
     /// Messages that belong to no field.
     errors: Vec<String>,

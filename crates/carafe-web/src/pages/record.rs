@@ -16,7 +16,7 @@ use http::StatusCode;
 use minijinja::value::Value;
 
 use crate::error::{self, Problem};
-use crate::form::{Purpose, Typed, is_editable};
+use crate::form::{Edition, Purpose, Typed, is_editable};
 use crate::link::{Address, Target};
 use crate::pages::form::{FormView, Options, Parts};
 use crate::pages::reference;
@@ -225,7 +225,7 @@ pub async fn update(visit: &Visit<'_>, resource: &Resource, key: &Key, body: &[u
         let kind = error::Kind::BadForm;
         return Err(Problem::new(kind, StatusCode::BAD_REQUEST, error));
     };
-    if version != record.version {
+    if version != Edition::of(&record) {
         return conflict(visit, resource, typed, record).await;
     }
     let input = typed.input(resource, Purpose::Edit, json_depth_max(visit));
@@ -384,7 +384,7 @@ async fn conflict(
     mut typed: Typed,
     stored: Record,
 ) -> PageResult {
-    typed.version = Some(stored.version);
+    typed.version = Some(Edition::of(&stored));
     let mut sheet = Sheet::new(StatusCode::CONFLICT, Purpose::Edit, typed);
     sheet.record = Some(stored);
     sheet.conflict = true;
@@ -1105,7 +1105,7 @@ mod tests {
             b"title=Mine&content=First+line%0D%0Asecond+%26+last&_version=2",
         )
         .unwrap();
-        typed.version = Some(stored.version);
+        typed.version = Some(Edition::of(&stored));
         let mut sheet = Sheet::new(StatusCode::CONFLICT, Purpose::Edit, typed);
         sheet.record = Some(stored);
         sheet.conflict = true;
@@ -1113,7 +1113,7 @@ mod tests {
         assert_balanced(&html);
         let cases = [
             "<title>Edit Thing – Notes &amp; more</title>",
-            "name=\"_version\" value=\"4\"",
+            "name=\"_version\" value=\"4.",
             "<td class=\"text\">A &lt;b&gt;bold&lt;/b&gt; &#34;title&#34;\u{fffd}</td>",
             "<td class=\"text\">Mine</td>",
             "value=\"Mine\"",

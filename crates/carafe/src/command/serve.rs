@@ -24,6 +24,8 @@ use crate::watch::Watch;
 
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(super) fn run(args: &args::Serve) -> Result<()> {
+    // Before the files are read: what changes from now on is taken up.
+    let watch = Watch::new(&args.folder);
     let schema = application::read_schema(&args.folder)?;
     let config = config::serve(args)?;
     telemetry::start(&config.log_level)?;
@@ -31,10 +33,15 @@ pub(super) fn run(args: &args::Serve) -> Result<()> {
         .enable_all()
         .build()
         .context("start")?;
-    runtime.block_on(serve(&args.folder, schema, &config))
+    runtime.block_on(serve(&args.folder, watch, schema, &config))
 }
 
-async fn serve(folder: &Path, schema: Arc<Schema>, config: &ServeConfig) -> Result<()> {
+async fn serve(
+    folder: &Path,
+    watch: Watch,
+    schema: Arc<Schema>,
+    config: &ServeConfig,
+) -> Result<()> {
     let key = SecretKey::new(&config::secret_key(config)?)
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
@@ -49,7 +56,7 @@ async fn serve(folder: &Path, schema: Arc<Schema>, config: &ServeConfig) -> Resu
     let server = bind(config).await?;
     announce(&schema, config, server.addresses());
     let current = Arc::new(ArcSwap::from_pointee(app));
-    let watching = tokio::spawn(take_up_changes(maker, current.clone()));
+    let watching = tokio::spawn(take_up_changes(watch, maker, current.clone()));
     // A proxy that speaks https for us is where the client's connection ends.
     let secure = config
         .public_url
@@ -100,8 +107,7 @@ impl Maker {
 
 /// Takes up a changed declaration or template; with a mistake in it, the mistake is shown and
 /// what was served before goes on.
-async fn take_up_changes(maker: Maker, current: Arc<ArcSwap<App>>) {
-    let mut watch = Watch::new(&maker.folder);
+async fn take_up_changes(mut watch: Watch, maker: Maker, current: Arc<ArcSwap<App>>) {
     loop {
         watch.changed().await;
         match maker.make_again().await {

@@ -444,3 +444,83 @@ async fn the_parent_in_the_path_wins() {
     assert_eq!(known.status, 304);
     assert_eq!(app.get("/api/users/1/history?zzz=1").await.status, 400);
 }
+
+#[tokio::test]
+async fn a_collection_that_refers_to_itself_is_deleted() {
+    for (on_delete, optional) in [
+        ("restrict", ", optional = true"),
+        ("set_null", ", optional = true"),
+        ("cascade", ", optional = true"),
+    ] {
+        let declaration = format!(
+            "[resources.nodes]\nmethods = {{ collection = [\"GET\", \"POST\", \"DELETE\"] }}\n[resources.nodes.fields]\ntitle = {{ type = \"string\" }}\nabove = {{ type = \"reference\", to = \"nodes\", on_delete = \"{on_delete}\"{optional} }}\n"
+        );
+        let app = TestApp::new(&declaration).await;
+        for (title, above) in [
+            ("a", json!(null)),
+            ("b", json!(1)),
+            ("c", json!(2)),
+            ("d", json!(1)),
+        ] {
+            let made = app
+                .post("/api/nodes", json!({ "title": title, "above": above }))
+                .await;
+            assert_eq!(made.status, 201, "{}", made.text());
+        }
+        assert_eq!(
+            app.request("DELETE", "/api/nodes").send().await.status,
+            204,
+            "{on_delete}"
+        );
+        assert_eq!(
+            app.get("/api/nodes").await.json()["total"],
+            0,
+            "{on_delete}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_goes_together_may_refer_to_each_other() {
+    // Loans restrict books, and both go with the user: in whatever order they are declared.
+    let user = "[resources.users]\ndelete = \"hard\"\n[resources.users.fields]\nname = { type = \"string\" }\n";
+    let books = "[resources.books]\ndelete = \"hard\"\n[resources.books.fields]\nowner = { type = \"reference\", to = \"users\", on_delete = \"cascade\" }\n";
+    let loans = "[resources.loans]\ndelete = \"hard\"\n[resources.loans.fields]\nuser = { type = \"reference\", to = \"users\", on_delete = \"cascade\" }\nbook = { type = \"reference\", to = \"books\" }\n";
+    for declaration in [
+        format!("{user}{loans}{books}"),
+        format!("{user}{books}{loans}"),
+    ] {
+        let app = TestApp::new(&declaration).await;
+        app.post("/api/users", json!({ "name": "Ann" })).await;
+        app.post("/api/books", json!({ "owner": 1 })).await;
+        app.post("/api/loans", json!({ "user": 1, "book": 1 }))
+            .await;
+        assert_eq!(
+            app.request("DELETE", "/api/books/1").send().await.status,
+            409
+        );
+        assert_eq!(
+            app.request("DELETE", "/api/users/1").send().await.status,
+            204
+        );
+        for path in ["/api/books", "/api/loans"] {
+            assert_eq!(app.get(path).await.json()["total"], 0, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_does_not_overwrite_another_record_of_the_same_key() {
+    let app = TestApp::new("[resources.boxes]\nkey = { field = \"name\", type = \"string\" }\n[resources.boxes.fields]\nsize = { type = \"integer\" }\n").await;
+    app.post("/api/boxes", json!({ "name": "k", "size": 1 }))
+        .await;
+    let form = app.get("/boxes/k/edit").await;
+    app.request("DELETE", "/api/boxes/k").send().await;
+    app.post("/api/boxes", json!({ "name": "k", "size": 2 }))
+        .await;
+    let sent = app.submit(&form, "/boxes/k/edit", &[("size", "3")]).await;
+    assert_eq!(
+        (sent.status, &app.get("/api/boxes/k").await.json()["size"]),
+        (409, &json!(2))
+    );
+}
