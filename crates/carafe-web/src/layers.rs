@@ -146,15 +146,7 @@ async fn guarded<B: Body>(
             None => Err(nowhere(call)),
         }
     };
-    let mut answer = pin!(answer);
-    let caught = std::future::poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
-            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(panic) => Poll::Ready(Err(Problem::internal(panic_text(&*panic).into()))),
-        }
-    });
-    match tokio::time::timeout(call.app.schema.limits.request_time_max, caught).await {
+    match tokio::time::timeout(call.app.schema.limits.request_time_max, caught(answer)).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let problem = Problem::new(
@@ -165,6 +157,20 @@ async fn guarded<B: Body>(
             Err(problem.header(RETRY_AFTER, HeaderValue::from_static("5")))
         }
     }
+}
+
+/// The outcome of a handler; a panic in it is an internal problem.
+async fn caught(
+    answer: impl Future<Output = Result<Response, Problem>>,
+) -> Result<Response, Problem> {
+    let mut answer = pin!(answer);
+    std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+            Ok(polled) => polled,
+            Err(panic) => Poll::Ready(Err(Problem::internal(panic_text(&*panic).into()))),
+        }
+    })
+    .await
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -302,5 +308,28 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_problem_of_one_request() {
+        let answer = async {
+            tokio::task::yield_now().await;
+            panic!("the cause is for the log")
+        };
+        let problem = caught(answer).await.expect_err("a problem");
+        assert_eq!(
+            (problem.status, problem.error.as_str()),
+            (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
+        );
+        assert!(
+            problem
+                .cause
+                .is_some_and(|cause| cause.to_string().contains("for the log"))
+        );
     }
 }
