@@ -124,12 +124,15 @@ fn drain(first: Request, messages: &Receiver<Message>) -> (Vec<Request>, Option<
 impl Writer {
     /// The next message; rows that wait for the search index are indexed while none comes.
     fn next(&mut self, messages: &Receiver<Message>) -> Option<Message> {
+        let mut wait = QUIET;
         while self.indexer.has_work() {
-            match messages.recv_timeout(QUIET) {
+            match messages.recv_timeout(wait) {
                 Ok(message) => return Some(message),
                 Err(RecvTimeoutError::Timeout) => self.indexer.step(&self.connection),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
+            // It is quiet: on without a pause until somebody comes.
+            wait = Duration::ZERO;
         }
         messages.recv().ok()
     }
