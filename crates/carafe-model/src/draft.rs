@@ -86,15 +86,21 @@ impl Input {
         self.slots[position] = Slot::Faulty(fault);
     }
 
-    /// Takes a member that is no field of the resource.
+    /// Takes a member that is no field of the resource; one that the server itself sends, or
+    /// any where the resource is lenient, is ignored.
     pub fn unknown(&mut self, resource: &Resource, name: &str) {
         self.empty = false;
         let own = name == resource.key.field.as_str()
             || name == "deleted_at"
             || (resource.links && name == "url");
-        if own || resource.input == Strictness::Lenient {
-            return;
+        if !own && resource.input == Strictness::Strict {
+            self.refuse_unknown(resource, name);
         }
+    }
+
+    /// Notes that the resource has no such field, with the nearest one that it has.
+    pub fn refuse_unknown(&mut self, resource: &Resource, name: &str) {
+        self.empty = false;
         let known = resource
             .fields
             .iter()

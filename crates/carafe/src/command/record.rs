@@ -230,7 +230,8 @@ fn read_values(resource: &Resource, values: &Values) -> Result<Input> {
         match resource.position(name) {
             Some(position) => input.give_text(resource, position, value),
             None if name == resource.key.field.as_str() => input.key = Some(value.to_owned()),
-            None => input.unknown(resource, name),
+            // However lenient the API is: who types a name means a field.
+            None => input.refuse_unknown(resource, name),
         }
     }
     Ok(input)

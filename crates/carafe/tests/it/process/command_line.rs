@@ -250,3 +250,13 @@ fn what_a_command_cannot_be_is_a_usage_error() {
         );
     }
 }
+
+#[test]
+fn a_mistyped_field_is_refused_however_lenient_the_api_is() {
+    let folder = Folder::notes();
+    let refused = folder
+        .run(&["create", "notes", "titel=Milk", "content=x"])
+        .refused();
+    assert!(refused.contains("did you mean \"title\"?"), "{refused}");
+    assert!(refused.contains("Title is required"), "{refused}");
+}
