@@ -57,6 +57,27 @@ pub fn read_input(resource: &Resource, body: &[u8], depth_max: usize) -> Result<
     Ok(input)
 }
 
+/// Reads a body as the value of the field at `position`; `None` where there is no body.
+///
+/// # Errors
+///
+/// A problem where the body is not JSON or nests deeper than `depth_max`.
+pub fn read_member(
+    resource: &Resource,
+    position: usize,
+    body: &[u8],
+    depth_max: usize,
+) -> Result<Option<Input>, Problem> {
+    let text = checked(body, depth_max)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let raw: &RawValue = serde_json::from_str(text).map_err(|e| syntax(&e))?;
+    let mut input = Input::new(resource);
+    give(&mut input, resource, position, raw.get());
+    Ok(Some(input))
+}
+
 /// Reads a body as any JSON value, for a JSON Patch.
 ///
 /// # Errors
@@ -431,6 +452,15 @@ impl Encoder {
             write_string(out, url);
         }
         out.push(b'}');
+    }
+}
+
+impl Encoder {
+    /// Appends the value of the only member, without its name.
+    pub fn write_value(&self, out: &mut Vec<u8>, row: &dyn Row) {
+        for member in &self.members {
+            member.form.write(out, row.cell(member.column));
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub mod wire;
 use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
-use crate::api::{list, record};
+use crate::api::{field, list, record};
 use crate::call::{Body, Call, Response};
 use crate::error::Problem;
 use crate::negotiate::Accept;
@@ -55,26 +55,32 @@ async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Respo
 
 /// `/api/{resource}` and below, also under a parent: `/api/{parent}/{key}/{resource}`.
 async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Response, Problem> {
-    use ApiPlace::{Collection, History, Item, NoRecord, Search};
+    use ApiPlace::{Collection, Field, History, Item, NoRecord, Search};
     let app = &call.app;
+    let of_field;
     let (at, methods, allow) = match &place {
         Collection(at) => (
             at,
             at.resource.methods.collection.as_slice(),
             &app.plan(at.resource).allow_collection,
         ),
-        Item(at, _) => (
+        Item(at, _) | NoRecord(at) => (
             at,
             at.resource.methods.item.as_slice(),
             &app.plan(at.resource).allow_item,
         ),
         Search(at) | History(at, _) => (at, [Verb::Get].as_slice(), &app.allow_get),
-        NoRecord(at) => (
-            at,
-            at.resource.methods.item.as_slice(),
-            &app.plan(at.resource).allow_item,
-        ),
+        Field(at, _, position) => {
+            let methods = field::methods(at.resource, *position);
+            of_field = (app::allow(&methods), methods);
+            (at, of_field.1.as_slice(), &of_field.0)
+        }
     };
+    if let Field(at, _, position) = &place
+        && !field::is_addressed(at.resource, *position)
+    {
+        return Err(Problem::not_found());
+    }
     let verb = verb(call.method()).filter(|verb| methods.contains(verb));
     if call.method() != Method::OPTIONS && verb.is_none() {
         return Err(Problem::method_not_allowed(call.method(), allow));
@@ -101,6 +107,11 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         (Item(at, key), Verb::Patch) => record::merge(call, at, key, body).await,
         (Item(at, key), Verb::Delete) => record::delete(call, at, key).await,
         (History(at, key), _) => record::history(call, at, key).await,
+        (Field(at, key, position), Verb::Put) => {
+            field::replace(call, at, key, *position, body).await
+        }
+        (Field(at, key, position), Verb::Delete) => field::clear(call, at, key, *position).await,
+        (Field(at, key, position), _) => field::show(call, at, key, *position).await,
         (NoRecord(at), verb) => Err(Problem::no_record(at.resource, verb)),
         (Collection(_), Verb::Put | Verb::Patch) | (Item(..), Verb::Post) => {
             Err(Problem::method_not_allowed(call.method(), allow))

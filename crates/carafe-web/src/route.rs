@@ -27,6 +27,8 @@ pub enum ApiPlace<'a> {
     Item(At<'a>, Key),
     /// The versions of a record, where the resource keeps them.
     History(At<'a>, Key),
+    /// The field of a record at this position.
+    Field(At<'a>, Key, usize),
     /// A record's address with a key that no record can have.
     NoRecord(At<'a>),
 }
@@ -210,6 +212,13 @@ fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Optio
             Some(key) => ApiPlace::History(at, key),
             None => ApiPlace::NoRecord(at),
         }),
+        [key, name] => {
+            let position = resource.position(name)?;
+            Some(match resource.key.kind.parse(key) {
+                Some(key) => ApiPlace::Field(at, key, position),
+                None => ApiPlace::NoRecord(at),
+            })
+        }
         _ => None,
     }
 }
@@ -334,6 +343,9 @@ mod tests {
             ("/api/users/5/history", "api users - history 5"),
             ("/%61pi/users", "api users - collection"),
             ("/apis/users", "nothing"),
+            ("/api/users/5/name", "api users - field 0 of 5"),
+            ("/api/users/5/nothing", "nothing"),
+            ("/api/users/5/emails/7/address", "api emails 5 field 1 of 7"),
             ("/api/users/5/emails", "api emails 5 collection"),
             ("/api/users/5/emails/7", "api emails 5 item 7"),
             ("/api/users/5/emails/search", "api emails 5 search"),
@@ -377,6 +389,9 @@ mod tests {
             Place::Api(ApiPlace::Search(at)) => api(at, "search"),
             Place::Api(ApiPlace::Item(at, key)) => api(at, &format!("item {key}")),
             Place::Api(ApiPlace::History(at, key)) => api(at, &format!("history {key}")),
+            Place::Api(ApiPlace::Field(at, key, position)) => {
+                api(at, &format!("field {position} of {key}"))
+            }
             Place::Api(ApiPlace::NoRecord(at)) => api(at, "no record"),
             Place::Page(PagePlace::Home) => "home".to_owned(),
             Place::Page(PagePlace::List(of)) => page(of, "list"),

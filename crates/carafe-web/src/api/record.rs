@@ -112,7 +112,12 @@ pub async fn replace<B: Body>(
     }
     let content = read_body(call, body, is_json, JSON_TYPES).await?;
     for _ in 0..RACES_MAX {
-        let guard = precondition(call, at.resource, current.as_ref())?;
+        let guard = precondition(
+            call,
+            at.resource,
+            &call.app.plan(at.resource).encoder,
+            current.as_ref(),
+        )?;
         if call.headers().contains_key(CONTENT_RANGE) {
             let text = "PUT replaces the whole record: Content-Range is not taken";
             return Err(Problem::plain(StatusCode::BAD_REQUEST, text));
@@ -133,7 +138,17 @@ pub async fn replace<B: Body>(
         match written {
             Err(Error::NotFound { .. }) if at.resource.put == Put::Upsert => {}
             Err(Error::Taken(faults)) if is_of_key(at.resource, &faults) => {}
-            Err(error) => return Err(refuse_write(call, at, key, error, Method::Put).await),
+            Err(error) => {
+                return Err(refuse_write(
+                    call,
+                    at,
+                    key,
+                    &call.app.plan(at.resource).encoder,
+                    error,
+                    Method::Put,
+                )
+                .await);
+            }
             Ok(response) => return Ok(response),
         }
         current = find_or_none(call, at, key).await?;
@@ -200,7 +215,12 @@ pub async fn merge<B: Body>(
 ) -> Result<Response, Problem> {
     let current = find(call, at, Action::Update, key, Method::Patch).await?;
     let content = read_body(call, body, is_patch, ACCEPT_PATCH).await?;
-    let guard = precondition(call, at.resource, Some(&current))?;
+    let guard = precondition(
+        call,
+        at.resource,
+        &call.app.plan(at.resource).encoder,
+        Some(&current),
+    )?;
     refuse_parameters(call, at.resource)?;
     let written = if ContentType::of(call.headers()) == ContentType::JsonPatch {
         apply_patch(call, at, current, guard, &content).await?
@@ -220,7 +240,15 @@ pub async fn merge<B: Body>(
             &record,
             at.resource.reply.updated.as_deref(),
         )),
-        Err(error) => Err(refuse_write(call, at, key, error, Method::Patch).await),
+        Err(error) => Err(refuse_write(
+            call,
+            at,
+            key,
+            &call.app.plan(at.resource).encoder,
+            error,
+            Method::Patch,
+        )
+        .await),
     }
 }
 
@@ -276,7 +304,12 @@ fn read_merge_patch(call: &Call, resource: &Resource, content: &[u8]) -> Result<
 /// `DELETE /api/{resource}/{key}`; a body is not looked at.
 pub async fn delete(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
     let current = find(call, at, Action::Delete, key, Method::Delete).await?;
-    let guard = precondition(call, at.resource, Some(&current))?;
+    let guard = precondition(
+        call,
+        at.resource,
+        &call.app.plan(at.resource).encoder,
+        Some(&current),
+    )?;
     refuse_parameters(call, at.resource)?;
     let service = &call.app.service;
     let record = match service
@@ -284,7 +317,17 @@ pub async fn delete(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Pro
         .await
     {
         Ok(record) => record,
-        Err(error) => return Err(refuse_write(call, at, key, error, Method::Delete).await),
+        Err(error) => {
+            return Err(refuse_write(
+                call,
+                at,
+                key,
+                &call.app.plan(at.resource).encoder,
+                error,
+                Method::Delete,
+            )
+            .await);
+        }
     };
     let preferred = Return::of(call.headers());
     let whole = || json(StatusCode::OK, body_of(call, at, &record));
@@ -423,9 +466,9 @@ pub fn options(allow: &HeaderValue, resource: &Resource, item: bool) -> Response
     response
 }
 
-const JSON_TYPES: &str = "application/json";
+pub(super) const JSON_TYPES: &str = "application/json";
 
-fn is_json(kind: ContentType) -> bool {
+pub(super) fn is_json(kind: ContentType) -> bool {
     matches!(kind, ContentType::Json)
 }
 
@@ -437,7 +480,7 @@ fn is_patch(kind: ContentType) -> bool {
 }
 
 /// Reads the body (413), then asks for its type (415). Nothing sent has no type to be wrong.
-async fn read_body<B: Body>(
+pub(super) async fn read_body<B: Body>(
     call: &Call,
     body: B,
     fits: fn(ContentType) -> bool,
@@ -465,7 +508,7 @@ async fn read_body<B: Body>(
 }
 
 /// Refuses query parameters, which a write does not have, where the resource is strict.
-fn refuse_parameters(call: &Call, resource: &Resource) -> Result<(), Problem> {
+pub(super) fn refuse_parameters(call: &Call, resource: &Resource) -> Result<(), Problem> {
     let unknown = |name: &str| {
         Fault::parameter(
             name,
@@ -492,16 +535,16 @@ fn precondition_required(text: &str) -> Problem {
 }
 
 /// A refused write of the record at `key`; where it has changed meanwhile, with its entity tag.
-async fn refuse_write(
+pub(super) async fn refuse_write(
     call: &Call,
     at: &At<'_>,
     key: &Key,
+    encoder: &Encoder,
     error: Error,
     method: Method,
 ) -> Problem {
     let stale = matches!(error, Error::Stale);
     let problem = Problem::from_service(error, at.resource, method);
-    let encoder = &call.app.plan(at.resource).encoder;
     let read = |row: &dyn Row| tag_of(at.resource, encoder, row);
     match call
         .app
@@ -519,13 +562,14 @@ async fn refuse_write(
 /// # Errors
 ///
 /// 412 with the current entity tag where one fails; 428 where the resource requires one.
-fn precondition(
+pub(super) fn precondition(
     call: &Call,
     resource: &Resource,
+    encoder: &Encoder,
     current: Option<&Record>,
 ) -> Result<Guard, Problem> {
     let headers = call.headers();
-    let tag = current.map(|record| tag_of(resource, &call.app.plan(resource).encoder, record));
+    let tag = current.map(|record| tag_of(resource, encoder, record));
     let required =
         resource.require_if_match && current.is_some() && !condition::is_conditional(headers);
     match condition::evaluate(headers, Intent::Write, tag.as_ref()) {
@@ -623,7 +667,7 @@ fn is_same_json(sent: &[u8], stored: &[u8]) -> bool {
 }
 
 /// The entity tag of a row's JSON.
-fn tag_of(resource: &Resource, encoder: &Encoder, row: &dyn Row) -> EntityTag {
+pub(super) fn tag_of(resource: &Resource, encoder: &Encoder, row: &dyn Row) -> EntityTag {
     let integer = |index| match row.cell(index) {
         Cell::Integer(value) => value,
         Cell::Null | Cell::Number(_) | Cell::Text(_) => 0,
@@ -687,7 +731,7 @@ pub async fn require_parent(call: &Call, at: &At<'_>) -> Result<(), Problem> {
 }
 
 /// Whether a row is of the parent that the path names.
-fn belongs(at: &At<'_>, row: &dyn Row) -> bool {
+pub(super) fn belongs(at: &At<'_>, row: &dyn Row) -> bool {
     match (&at.resource.parent, &at.parent) {
         (Some(parent), Some(key)) => row.cell(column::FIELDS + parent.field) == key.as_cell(),
         _ => true,
@@ -695,7 +739,7 @@ fn belongs(at: &At<'_>, row: &dyn Row) -> bool {
 }
 
 /// A record that is to be changed by `method`, if it is of the parent that the path names.
-async fn find(
+pub(super) async fn find(
     call: &Call,
     at: &At<'_>,
     action: Action,

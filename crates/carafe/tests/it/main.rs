@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod bodies;
 mod conditions;
+mod fields;
 mod lists;
 mod manual;
 mod methods;
