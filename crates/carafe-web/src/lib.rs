@@ -37,7 +37,7 @@ pub mod wire;
 use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
-use crate::api::{field, list, record};
+use crate::api::{field, list, record, reply, request};
 use crate::call::{Body, Call, Response};
 use crate::error::Problem;
 use crate::negotiate::Accept;
@@ -85,9 +85,9 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
     if call.method() != Method::OPTIONS && verb.is_none() {
         return Err(Problem::method_not_allowed(call.method(), allow));
     }
-    record::require_parent(call, at).await?;
+    request::require_parent(call, at).await?;
     let Some(verb) = verb else {
-        return Ok(record::options(
+        return Ok(reply::options(
             allow,
             at.resource,
             matches!(place, Item(..) | NoRecord(_)),

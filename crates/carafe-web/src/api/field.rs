@@ -10,7 +10,9 @@ use carafe_service::access::Action;
 use carafe_service::record::Change;
 use http::StatusCode;
 
-use crate::api::record;
+use crate::api::precondition::{precondition, refuse_write};
+use crate::api::reply::{answer, tag_of};
+use crate::api::request::{JSON_TYPES, belongs, find, is_json, read_body, refuse_parameters};
 use crate::call::{Body, Call, Response, empty, json};
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, read_member};
@@ -46,14 +48,14 @@ pub async fn show(
     key: &Key,
     position: usize,
 ) -> Result<Response, Problem> {
-    record::refuse_parameters(call, at.resource)?;
+    refuse_parameters(call, at.resource)?;
     let encoder = encoder(at.resource, position);
     let read = |row: &dyn Row| {
-        if !record::belongs(at, row) {
+        if !belongs(at, row) {
             return Err(Problem::no_record(at.resource, Method::Get));
         }
-        let tag = record::tag_of(at.resource, &encoder, row);
-        record::answer(call, &tag, || value(&encoder, row))
+        let tag = tag_of(at.resource, &encoder, row);
+        answer(call, &tag, || value(&encoder, row))
     };
     let found = call
         .app
@@ -71,11 +73,11 @@ pub async fn replace<B: Body>(
     position: usize,
     body: B,
 ) -> Result<Response, Problem> {
-    let current = record::find(call, at, Action::Update, key, Method::Put).await?;
-    let content = record::read_body(call, body, record::is_json, record::JSON_TYPES).await?;
+    let current = find(call, at, Action::Update, key, Method::Put).await?;
+    let content = read_body(call, body, is_json, JSON_TYPES).await?;
     let depth_max = call.app.schema.limits.json_depth_max;
     let input = |call: &Call| {
-        record::refuse_parameters(call, at.resource)?;
+        refuse_parameters(call, at.resource)?;
         match read_member(at.resource, position, &content, depth_max)? {
             Some(input) => Ok(input),
             None => Err(no_data(at.resource, position)),
@@ -91,9 +93,9 @@ pub async fn clear(
     key: &Key,
     position: usize,
 ) -> Result<Response, Problem> {
-    let current = record::find(call, at, Action::Update, key, Method::Delete).await?;
+    let current = find(call, at, Action::Update, key, Method::Delete).await?;
     let input = |call: &Call| {
-        record::refuse_parameters(call, at.resource)?;
+        refuse_parameters(call, at.resource)?;
         let mut input = Input::new(at.resource);
         input.give_value(position, carafe_model::value::Value::Null);
         Ok(input)
@@ -113,7 +115,7 @@ async fn write(
     input: impl FnOnce(&Call) -> Result<Input, Problem>,
 ) -> Result<Response, Problem> {
     let encoder = encoder(at.resource, position);
-    let guard = record::precondition(call, at.resource, &encoder, Some(&current))?;
+    let guard = precondition(call, at.resource, &encoder, Some(&current))?;
     let change = Change::Merge(input(call)?);
     let service = &call.app.service;
     match service
@@ -121,7 +123,7 @@ async fn write(
         .await
     {
         Ok(record) => Ok(value(&encoder, &record)),
-        Err(error) => Err(record::refuse_write(call, at, key, &encoder, error, method).await),
+        Err(error) => Err(refuse_write(call, at, key, &encoder, error, method).await),
     }
 }
 

@@ -176,7 +176,7 @@ async fn records(
         if !std::mem::take(&mut first) {
             body.push(b',');
         }
-        encoder.write(body, row, super::record::url(call, at, row).as_deref());
+        encoder.write(body, row, super::reply::url(call, at, row).as_deref());
     };
     let total = call
         .app
@@ -189,7 +189,7 @@ async fn records(
 fn answer(call: &Call, query: &Query, total: u64, body: Vec<u8>) -> Result<Response, Problem> {
     // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
     let tag = EntityTag::of_content(&[body.as_slice(), &total.to_le_bytes()].concat());
-    super::record::answer(call, &tag, || {
+    super::reply::answer(call, &tag, || {
         let mut response = json(StatusCode::OK, body);
         let headers = response.headers_mut();
         headers.insert(TOTAL, HeaderValue::from(total));

@@ -3,4 +3,7 @@
 pub mod field;
 pub mod list;
 pub mod patch;
+mod precondition;
 pub mod record;
+pub mod reply;
+pub mod request;

@@ -4,41 +4,30 @@ use std::sync::Mutex;
 
 use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault, Place};
-use carafe_model::key::{Key, KeyKind};
-use carafe_model::record::{Record, column};
-use carafe_model::resource::{Deleted, Method, Put, Resource, Strictness};
-use carafe_model::value::{Cell, Row};
+use carafe_model::key::Key;
+use carafe_model::record::Record;
+use carafe_model::resource::{Deleted, Method, Put, Resource};
+use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::error::Error;
 use carafe_service::record::{Change, Guard, refuse_empty};
-use http::header::{ALLOW, CONTENT_RANGE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
-use http::{HeaderName, HeaderValue, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use http::StatusCode;
+use http::header::{CONTENT_RANGE, ETAG};
 
 use crate::api::patch;
-use crate::call::{Body, Call, Response, empty, json, not_modified};
-use crate::condition::{self, EntityTag, Intent, Media, Outcome};
+use crate::api::precondition::{condition_of_all, precondition, refuse_write};
+use crate::api::reply::{answer, applied, body_of, changed, created, message, tag_of, url};
+use crate::api::request::{
+    ACCEPT_PATCH, JSON_TYPES, belongs, find, give_parent, is_json, is_patch, read_body,
+    refuse_parameters,
+};
+use crate::call::{Body, Call, Response, empty, json};
+use crate::condition::EntityTag;
 use crate::content_type::ContentType;
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, read_input, write_string};
-use crate::negotiate::Coding;
-use crate::prefer::{PREFERENCE_APPLIED, Return};
+use crate::prefer::Return;
 use crate::route::At;
-
-/// The media types of PATCH that are registered; `application/json` is taken as a merge patch.
-pub const ACCEPT_PATCH: &str = "application/merge-patch+json, application/json-patch+json";
-
-const ACCEPT_PATCH_NAME: HeaderName = HeaderName::from_static("accept-patch");
-const ACCEPT_POST_NAME: HeaderName = HeaderName::from_static("accept-post");
-
-/// What a path segment may have unescaped (RFC 3986, section 3.3, `pchar` without sub-delims).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'@')
-    .remove(b':');
 
 /// `GET /api/{resource}/{key}`
 pub async fn show(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
@@ -357,29 +346,6 @@ pub async fn delete_all(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     })
 }
 
-/// A collection has no version that a write could name: `*` holds, any tag fails.
-fn condition_of_all(call: &Call, resource: &Resource) -> Result<(), Problem> {
-    let headers = call.headers();
-    let is_any = |name| headers.get(name).is_some_and(|value| value == "*");
-    if (headers.contains_key(IF_MATCH) && !is_any(IF_MATCH)) || is_any(IF_NONE_MATCH) {
-        let text = format!(
-            "{} are not in the state that the precondition names",
-            resource.label_plural
-        );
-        return Err(Problem::new(
-            Kind::Stale,
-            StatusCode::PRECONDITION_FAILED,
-            text,
-        ));
-    }
-    match resource.require_if_match && !headers.contains_key(IF_MATCH) {
-        true => Err(precondition_required(
-            "Send If-Match: * if all are to be deleted whatever they are",
-        )),
-        false => Ok(()),
-    }
-}
-
 /// `GET /api/{resource}/{key}/history`: the versions of a record, the newest first.
 pub async fn history(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
     let current = find(call, at, Action::Read, key, Method::Get).await?;
@@ -427,340 +393,7 @@ pub async fn history(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Pr
     answer(call, &tag, || json(StatusCode::OK, body))
 }
 
-/// 304 or 412 where the request's preconditions say so (RFC 9110, section 13.2.2), else the
-/// reply with its entity tag.
-pub(super) fn answer(
-    call: &Call,
-    tag: &EntityTag,
-    reply: impl FnOnce() -> Response,
-) -> Result<Response, Problem> {
-    match condition::evaluate(call.headers(), Intent::Read, Some(tag)) {
-        Outcome::NotModified(coding) => Ok(not_modified(tag.header_value(coding))),
-        Outcome::Failed => {
-            let text = "It is in another version than If-Match names";
-            let problem = Problem::new(Kind::Stale, StatusCode::PRECONDITION_FAILED, text);
-            Err(problem.header(ETAG, tag.header_value(Coding::Identity)))
-        }
-        Outcome::Proceed => {
-            let mut response = reply();
-            response
-                .headers_mut()
-                .insert(ETAG, tag.header_value(Coding::Identity));
-            Ok(response)
-        }
-    }
-}
-
-/// `OPTIONS` of a collection or a record.
-#[must_use]
-pub fn options(allow: &HeaderValue, resource: &Resource, item: bool) -> Response {
-    let mut response = empty(StatusCode::NO_CONTENT);
-    let headers = response.headers_mut();
-    headers.insert(ALLOW, allow.clone());
-    if item && resource.methods.item.contains(&Method::Patch) {
-        headers.insert(ACCEPT_PATCH_NAME, HeaderValue::from_static(ACCEPT_PATCH));
-    }
-    if !item && resource.methods.collection.contains(&Method::Post) {
-        headers.insert(ACCEPT_POST_NAME, HeaderValue::from_static(JSON_TYPES));
-    }
-    response
-}
-
-pub(super) const JSON_TYPES: &str = "application/json";
-
-pub(super) fn is_json(kind: ContentType) -> bool {
-    matches!(kind, ContentType::Json)
-}
-
-fn is_patch(kind: ContentType) -> bool {
-    matches!(
-        kind,
-        ContentType::Json | ContentType::MergePatch | ContentType::JsonPatch
-    )
-}
-
-/// Reads the body (413), then asks for its type (415). Nothing sent has no type to be wrong.
-pub(super) async fn read_body<B: Body>(
-    call: &Call,
-    body: B,
-    fits: fn(ContentType) -> bool,
-    accepted: &'static str,
-) -> Result<bytes::Bytes, Problem> {
-    let kind = ContentType::of(call.headers());
-    let content = call.read(body).await?;
-    if fits(kind) || (kind == ContentType::Missing && content.is_empty()) {
-        return Ok(content);
-    }
-    let name = if accepted == ACCEPT_PATCH {
-        ACCEPT_PATCH_NAME
-    } else {
-        ACCEPT_POST_NAME
-    };
-    let hint = match kind {
-        ContentType::Missing => {
-            "The request has no Content-Type header field; send Content-Type: application/json"
-        }
-        _ => "The body must be JSON; send Content-Type: application/json",
-    };
-    Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, hint)
-        .header(http::header::ACCEPT, HeaderValue::from_static(accepted))
-        .header(name, HeaderValue::from_static(accepted)))
-}
-
-/// Refuses query parameters, which a write does not have, where the resource is strict.
-pub(super) fn refuse_parameters(call: &Call, resource: &Resource) -> Result<(), Problem> {
-    let unknown = |name: &str| {
-        Fault::parameter(
-            name,
-            Code::Unknown,
-            format!("{name:?} is not a parameter here"),
-        )
-    };
-    let faults: Vec<Fault> = match resource.input {
-        Strictness::Strict => call.parameters().map(|(name, _)| unknown(&name)).collect(),
-        Strictness::Lenient => Vec::new(),
-    };
-    match faults.is_empty() {
-        true => Ok(()),
-        false => Err(Problem::invalid(Kind::BadParameter, faults)),
-    }
-}
-
-fn precondition_required(text: &str) -> Problem {
-    Problem::new(
-        Kind::PreconditionRequired,
-        StatusCode::PRECONDITION_REQUIRED,
-        text,
-    )
-}
-
-/// A refused write of the record at `key`; where it has changed meanwhile, with its entity tag.
-pub(super) async fn refuse_write(
-    call: &Call,
-    at: &At<'_>,
-    key: &Key,
-    encoder: &Encoder,
-    error: Error,
-    method: Method,
-) -> Problem {
-    let stale = matches!(error, Error::Stale);
-    let problem = Problem::from_service(error, at.resource, method);
-    let read = |row: &dyn Row| tag_of(at.resource, encoder, row);
-    match call
-        .app
-        .service
-        .get(&call.actor, at.resource, key, read)
-        .await
-    {
-        Ok(tag) if stale => problem.header(ETAG, tag.header_value(Coding::Identity)),
-        _ => problem,
-    }
-}
-
-/// Evaluates the preconditions of a write on `current`, `None` where no record is there.
-///
-/// # Errors
-///
-/// 412 with the current entity tag where one fails; 428 where the resource requires one.
-pub(super) fn precondition(
-    call: &Call,
-    resource: &Resource,
-    encoder: &Encoder,
-    current: Option<&Record>,
-) -> Result<Guard, Problem> {
-    let headers = call.headers();
-    let tag = current.map(|record| tag_of(resource, encoder, record));
-    let required =
-        resource.require_if_match && current.is_some() && !condition::is_conditional(headers);
-    match condition::evaluate(headers, Intent::Write, tag.as_ref()) {
-        Outcome::Proceed if required => Err(precondition_required(
-            "Send If-Match with the entity tag of the version you have read",
-        )),
-        Outcome::Proceed if condition::names_version(headers) => Ok(Guard::Unchanged),
-        Outcome::Proceed => Ok(Guard::Latest),
-        Outcome::NotModified(_) | Outcome::Failed => {
-            let text = match &tag {
-                Some(_) => format!(
-                    "{} is in another version than the precondition names",
-                    resource.label
-                ),
-                None => format!(
-                    "{} is not there, as the precondition wants it",
-                    resource.label
-                ),
-            };
-            let problem = Problem::new(Kind::Stale, StatusCode::PRECONDITION_FAILED, text);
-            Err(match tag {
-                Some(tag) => problem.header(ETAG, tag.header_value(Coding::Identity)),
-                None => problem,
-            })
-        }
-    }
-}
-
-fn created(call: &Call, at: &At<'_>, record: &Record) -> Response {
-    let mut response = match (&at.resource.reply.created, Return::of(call.headers())) {
-        (_, Some(Return::Minimal)) => applied(empty(StatusCode::CREATED), Return::Minimal),
-        (Some(text), None) => message(StatusCode::CREATED, text),
-        (_, Some(Return::Representation)) => applied(
-            json(StatusCode::CREATED, body_of(call, at, record)),
-            Return::Representation,
-        ),
-        (None, None) => json(StatusCode::CREATED, body_of(call, at, record)),
-    };
-    let headers = response.headers_mut();
-    headers.insert(
-        ETAG,
-        tag_of(at.resource, &call.app.plan(at.resource).encoder, record)
-            .header_value(Coding::Identity),
-    );
-    if let Ok(location) = HeaderValue::from_str(&path_of(at, &record.key)) {
-        headers.insert(LOCATION, location);
-    }
-    response
-}
-
-fn changed(call: &Call, at: &At<'_>, record: &Record, text: Option<&str>) -> Response {
-    let mut response = match (text, Return::of(call.headers())) {
-        (_, Some(Return::Minimal)) => applied(empty(StatusCode::NO_CONTENT), Return::Minimal),
-        (Some(text), None) => message(StatusCode::OK, text),
-        (_, Some(Return::Representation)) => applied(
-            json(StatusCode::OK, body_of(call, at, record)),
-            Return::Representation,
-        ),
-        (None, None) => json(StatusCode::OK, body_of(call, at, record)),
-    };
-    let tag = tag_of(at.resource, &call.app.plan(at.resource).encoder, record);
-    response
-        .headers_mut()
-        .insert(ETAG, tag.header_value(Coding::Identity));
-    response
-}
-
-/// Says that a preference of the client was followed (RFC 7240, section 3).
-fn applied(mut response: Response, preference: Return) -> Response {
-    response
-        .headers_mut()
-        .insert(PREFERENCE_APPLIED, preference.applied());
-    response
-}
-
-fn message(status: StatusCode, text: &str) -> Response {
-    let mut body = b"{\"message\":".to_vec();
-    write_string(&mut body, text);
-    body.push(b'}');
-    json(status, body)
-}
-
-fn body_of(call: &Call, at: &At<'_>, record: &Record) -> Vec<u8> {
-    let mut body = Vec::with_capacity(512);
-    call.app
-        .plan(at.resource)
-        .encoder
-        .write(&mut body, record, url(call, at, record).as_deref());
-    body
-}
-
 fn is_same_json(sent: &[u8], stored: &[u8]) -> bool {
     let parse = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok();
     parse(sent) == parse(stored)
-}
-
-/// The entity tag of a row's JSON.
-pub(super) fn tag_of(resource: &Resource, encoder: &Encoder, row: &dyn Row) -> EntityTag {
-    let integer = |index| match row.cell(index) {
-        Cell::Integer(value) => value,
-        Cell::Null | Cell::Number(_) | Cell::Text(_) => 0,
-    };
-    // A key that clients name can come back with another record behind it.
-    let id = (resource.key.kind == KeyKind::String).then(|| integer(column::ID));
-    let shape = id.map_or(encoder.shape, |id| {
-        condition::fingerprint(
-            &[encoder.shape.to_le_bytes().as_slice(), &id.to_le_bytes()].concat(),
-        )
-    });
-    let version = integer(column::VERSION).unsigned_abs();
-    EntityTag::Record {
-        version,
-        shape,
-        media: Media::Json,
-    }
-}
-
-/// The record's absolute address, where the resource has `links`.
-pub(super) fn url(call: &Call, at: &At<'_>, row: &dyn Row) -> Option<String> {
-    let links = at.resource.links;
-    links.then(|| {
-        format!(
-            "{}{}",
-            crate::origin::of(call).unwrap_or_default(),
-            path_of(at, &Key::from_cell(row.cell(column::KEY)))
-        )
-    })
-}
-
-/// The record's path under the prefix that was asked.
-fn path_of(at: &At<'_>, key: &Key) -> String {
-    let key = key.to_string();
-    let key = utf8_percent_encode(&key, SEGMENT);
-    match (&at.resource.parent, &at.parent) {
-        (Some(parent), Some(parent_key)) => {
-            let parent_key = parent_key.to_string();
-            let parent_key = utf8_percent_encode(&parent_key, SEGMENT);
-            format!(
-                "{}/{}/{parent_key}/{}/{key}",
-                at.prefix, parent.resource, at.resource.name
-            )
-        }
-        _ => format!("{}/{}/{key}", at.prefix, at.resource.name),
-    }
-}
-
-/// Finds the record that a sub-resource's path is under.
-///
-/// # Errors
-///
-/// 404 where it is not there.
-pub async fn require_parent(call: &Call, at: &At<'_>) -> Result<(), Problem> {
-    let (Some(parent), Some(key)) = (&at.resource.parent, &at.parent) else {
-        return Ok(());
-    };
-    let parent = &call.app.schema.resources[parent.index];
-    let found = call.app.service.get(&call.actor, parent, key, |_| ()).await;
-    found.map_err(|error| Problem::from_service(error, parent, Method::Get))
-}
-
-/// Whether a row is of the parent that the path names.
-pub(super) fn belongs(at: &At<'_>, row: &dyn Row) -> bool {
-    match (&at.resource.parent, &at.parent) {
-        (Some(parent), Some(key)) => row.cell(column::FIELDS + parent.field) == key.as_cell(),
-        _ => true,
-    }
-}
-
-/// A record that is to be changed by `method`, if it is of the parent that the path names.
-pub(super) async fn find(
-    call: &Call,
-    at: &At<'_>,
-    action: Action,
-    key: &Key,
-    method: Method,
-) -> Result<Record, Problem> {
-    match call
-        .app
-        .service
-        .find(&call.actor, action, at.resource, key)
-        .await
-    {
-        Ok(record) if belongs(at, &record) => Ok(record),
-        Ok(_) => Err(Problem::no_record(at.resource, method)),
-        Err(error) => Err(Problem::from_service(error, at.resource, method)),
-    }
-}
-
-/// Gives `input` the parent that the path names.
-fn give_parent(at: &At<'_>, input: &mut Input) {
-    if let (Some(parent), Some(key), false) = (&at.resource.parent, &at.parent, input.empty) {
-        input.give_value(parent.field, key.to_value());
-    }
 }
