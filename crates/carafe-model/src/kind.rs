@@ -67,25 +67,6 @@ pub enum OnDelete {
 }
 
 impl Kind {
-    /// Whether values are text in the database.
-    #[must_use]
-    pub fn is_text(&self) -> bool {
-        match self {
-            Kind::String
-            | Kind::Text
-            | Kind::Date
-            | Kind::Datetime
-            | Kind::Email
-            | Kind::Url
-            | Kind::Uuid
-            | Kind::Choice(_)
-            | Kind::Password
-            | Kind::Json => true,
-            Kind::Reference(reference) => reference.key != KeyKind::Integer,
-            Kind::Integer | Kind::Number | Kind::Decimal { .. } | Kind::Boolean => false,
-        }
-    }
-
     /// Whether `min_length`, `max_length`, `pattern` and `trim` apply, and `search` and
     /// `__contains` look into it.
     #[must_use]

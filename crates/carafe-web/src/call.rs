@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carafe_model::actor::Actor;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
+use carafe_model::key::Key;
+use carafe_model::resource::{Method as Verb, Resource};
+use http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 
@@ -89,6 +91,24 @@ impl Call {
         Err(problem.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
     }
 
+    /// Finds the record that a sub-resource's path is under, where it is under one.
+    ///
+    /// # Errors
+    ///
+    /// 404 where it is not there.
+    pub async fn require_parent(
+        &self,
+        resource: &Resource,
+        key: Option<&Key>,
+    ) -> Result<(), Problem> {
+        let (Some(parent), Some(key)) = (&resource.parent, key) else {
+            return Ok(());
+        };
+        let parent = &self.app.schema.resources[parent.index];
+        let found = self.app.service.get(&self.actor, parent, key, |_| ()).await;
+        found.map_err(|error| Problem::from_service(error, parent, Verb::Get))
+    }
+
     /// The query's parameters, percent-decoded, in the order sent.
     pub fn parameters(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         crate::query::pairs(self.query().as_bytes())
@@ -99,6 +119,14 @@ impl Call {
 #[must_use]
 pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     reply(status, HeaderValue::from_static("application/json"), body)
+}
+
+/// The answer to OPTIONS.
+#[must_use]
+pub fn allowed(allow: &HeaderValue) -> Response {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response.headers_mut().insert(ALLOW, allow.clone());
+    response
 }
 
 /// 304: what the client has is still right.

@@ -37,6 +37,15 @@ impl EntityTag {
         EntityTag::Content(hash(body))
     }
 
+    /// The weak tag of a list: of its body, and of the total that only its header tells.
+    #[must_use]
+    pub fn of_list(body: &[u8], total: u64) -> Self {
+        let mut both = [0; 16];
+        both[..8].copy_from_slice(&hash(body).to_le_bytes());
+        both[8..].copy_from_slice(&total.to_le_bytes());
+        EntityTag::Content(hash(&both))
+    }
+
     /// The value of `ETag` for the representation in `coding`. A weak tag is the same in all.
     #[must_use]
     pub fn header_value(&self, coding: Coding) -> HeaderValue {

@@ -441,6 +441,13 @@ impl Encoder {
         Self { members, shape }
     }
 
+    /// Appends the value of the only member, without its name.
+    pub fn write_value(&self, out: &mut Vec<u8>, row: &dyn Row) {
+        for member in &self.members {
+            member.form.write(out, row.cell(member.column));
+        }
+    }
+
     /// Appends `row` as an object, with a member `url` at its end if one is given.
     pub fn write(&self, out: &mut Vec<u8>, row: &dyn Row, url: Option<&str>) {
         for member in &self.members {
@@ -452,15 +459,6 @@ impl Encoder {
             write_string(out, url);
         }
         out.push(b'}');
-    }
-}
-
-impl Encoder {
-    /// Appends the value of the only member, without its name.
-    pub fn write_value(&self, out: &mut Vec<u8>, row: &dyn Row) {
-        for member in &self.members {
-            member.form.write(out, row.cell(member.column));
-        }
     }
 }
 

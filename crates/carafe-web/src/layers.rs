@@ -113,13 +113,15 @@ fn early(refusal: wire::Refusal) -> Problem {
 /// are JSON: `Accept` decides what is read, and only a form that was sent is for a page.
 fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
     let reads = matches!(*call.method(), Method::GET | Method::HEAD);
-    let wants_page = reads && Accept::of(call.headers()).prefers_html();
-    let sends_form = *call.method() == Method::POST
-        && ContentType::of(call.headers()) == ContentType::Form
-        && found.page.as_ref().is_some_and(PagePlace::takes_form);
+    let wants_page = || reads && Accept::of(call.headers()).prefers_html();
+    let sends_form = |page: &PagePlace<'_>| {
+        *call.method() == Method::POST
+            && page.takes_form()
+            && ContentType::of(call.headers()) == ContentType::Form
+    };
     match (found.place, found.page) {
         (Some(Place::Api(ApiPlace::NoRecord(_))), Some(page)) => (false, Some(Place::Page(page))),
-        (Some(Place::Api(_)), Some(page)) if wants_page || sends_form => {
+        (Some(Place::Api(_)), Some(page)) if wants_page() || sends_form(&page) => {
             (false, Some(Place::Page(page)))
         }
         (Some(place @ Place::Api(_)), _) => (true, Some(place)),
@@ -127,7 +129,7 @@ fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
         (None, _) => match found.errors {
             Errors::Json => (true, None),
             Errors::Page => (false, None),
-            Errors::AsAccepted => (!wants_page, None),
+            Errors::AsAccepted => (!wants_page(), None),
         },
     }
 }

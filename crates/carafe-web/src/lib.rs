@@ -37,7 +37,7 @@ pub mod wire;
 use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
-use crate::api::{field, list, record, reply, request};
+use crate::api::{field, list, record, reply};
 use crate::call::{Body, Call, Response};
 use crate::error::Problem;
 use crate::negotiate::Accept;
@@ -85,7 +85,7 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
     if call.method() != Method::OPTIONS && verb.is_none() {
         return Err(Problem::method_not_allowed(call.method(), allow));
     }
-    request::require_parent(call, at).await?;
+    call.require_parent(at.resource, at.parent.as_ref()).await?;
     let Some(verb) = verb else {
         return Ok(reply::options(
             allow,

@@ -188,7 +188,7 @@ async fn records(
 
 fn answer(call: &Call, query: &Query, total: u64, body: Vec<u8>) -> Result<Response, Problem> {
     // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
-    let tag = EntityTag::of_content(&[body.as_slice(), &total.to_le_bytes()].concat());
+    let tag = EntityTag::of_list(&body, total);
     super::reply::answer(call, &tag, || {
         let mut response = json(StatusCode::OK, body);
         let headers = response.headers_mut();

@@ -100,6 +100,9 @@ pub(super) async fn refuse_write(
 ) -> Problem {
     let stale = matches!(error, Error::Stale);
     let problem = Problem::from_service(error, at.resource, method);
+    if !stale {
+        return problem;
+    }
     let read = |row: &dyn Row| tag_of(at.resource, encoder, row);
     match call
         .app
@@ -107,7 +110,7 @@ pub(super) async fn refuse_write(
         .get(&call.actor, at.resource, key, read)
         .await
     {
-        Ok(tag) if stale => problem.header(ETAG, tag.header_value(Coding::Identity)),
-        _ => problem,
+        Ok(tag) => problem.header(ETAG, tag.header_value(Coding::Identity)),
+        Err(_) => problem,
     }
 }

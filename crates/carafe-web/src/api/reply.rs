@@ -4,12 +4,12 @@ use carafe_model::key::{Key, KeyKind};
 use carafe_model::record::{Record, column};
 use carafe_model::resource::{Method, Resource};
 use carafe_model::value::{Cell, Row};
-use http::header::{ALLOW, ETAG, LOCATION};
+use http::header::{ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::api::request::{ACCEPT_PATCH, ACCEPT_PATCH_NAME, ACCEPT_POST_NAME, JSON_TYPES};
-use crate::call::{Call, Response, empty, json, not_modified};
+use crate::call::{Call, Response, allowed, empty, json, not_modified};
 use crate::condition::{self, EntityTag, Intent, Media, Outcome};
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, write_string};
@@ -53,9 +53,8 @@ pub(super) fn answer(
 /// `OPTIONS` of a collection or a record.
 #[must_use]
 pub fn options(allow: &HeaderValue, resource: &Resource, item: bool) -> Response {
-    let mut response = empty(StatusCode::NO_CONTENT);
+    let mut response = allowed(allow);
     let headers = response.headers_mut();
-    headers.insert(ALLOW, allow.clone());
     if item && resource.methods.item.contains(&Method::Patch) {
         headers.insert(ACCEPT_PATCH_NAME, HeaderValue::from_static(ACCEPT_PATCH));
     }

@@ -23,20 +23,6 @@ pub(super) const ACCEPT_POST_NAME: HeaderName = HeaderName::from_static("accept-
 
 pub(super) const JSON_TYPES: &str = "application/json";
 
-/// Finds the record that a sub-resource's path is under.
-///
-/// # Errors
-///
-/// 404 where it is not there.
-pub async fn require_parent(call: &Call, at: &At<'_>) -> Result<(), Problem> {
-    let (Some(parent), Some(key)) = (&at.resource.parent, &at.parent) else {
-        return Ok(());
-    };
-    let parent = &call.app.schema.resources[parent.index];
-    let found = call.app.service.get(&call.actor, parent, key, |_| ()).await;
-    found.map_err(|error| Problem::from_service(error, parent, Method::Get))
-}
-
 /// A record that is to be changed by `method`, if it is of the parent that the path names.
 pub(super) async fn find(
     call: &Call,

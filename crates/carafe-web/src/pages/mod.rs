@@ -13,20 +13,18 @@ pub mod visit;
 pub(crate) mod fixture;
 
 use carafe_model::key::Key;
-use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE,
-};
+use http::header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::assets::Freshness;
-use crate::call::{Body, Call, Response, empty, reply};
+use crate::call::{Body, Call, Response, allowed, empty, reply};
 use crate::content_type::ContentType;
 use crate::csrf::{self, Browser};
 use crate::error::{Kind, Problem};
 use crate::flash::{self, Category, Flash};
 use crate::negotiate::Accept;
 use crate::pages::visit::{Page, PageResult, Visit};
-use crate::route::{Of, PagePlace};
+use crate::route::PagePlace;
 use crate::{form as form_body, wire};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -49,44 +47,19 @@ pub(crate) async fn answer<B: Body>(
     } else {
         "GET, HEAD, OPTIONS"
     });
+    if let Some(of) = place.of() {
+        call.require_parent(of.resource, of.parent.as_ref()).await?;
+    }
     let desk = Desk::new(call, place.parent())?;
     match *call.method() {
-        _ if !require_parent(call, &place).await? => Err(Problem::not_found()),
         Method::GET | Method::HEAD if !Accept::of(call.headers()).allows_html() => {
             let text = "This is a page, text/html, which the Accept header field does not allow";
             Err(Problem::plain(StatusCode::NOT_ACCEPTABLE, text))
         }
         Method::GET | Method::HEAD => Ok(desk.to_response(show(&desk.visit, place).await?)),
         Method::POST if is_form => post(&desk, place, body).await,
-        Method::OPTIONS => {
-            let mut response = empty(StatusCode::NO_CONTENT);
-            response.headers_mut().insert(ALLOW, allow);
-            Ok(response)
-        }
+        Method::OPTIONS => Ok(allowed(&allow)),
         _ => Err(Problem::method_not_allowed(call.method(), &allow)),
-    }
-}
-
-/// Whether the record is there that a sub-resource's page is under.
-async fn require_parent(call: &Call, place: &PagePlace<'_>) -> Result<bool, Problem> {
-    let Some(Of {
-        resource,
-        parent: Some(key),
-    }) = place.of()
-    else {
-        return Ok(true);
-    };
-    let Some(parent) = &resource.parent else {
-        return Ok(true);
-    };
-    let parent = &call.app.schema.resources[parent.index];
-    match call.app.service.get(&call.actor, parent, key, |_| ()).await {
-        Ok(()) => Ok(true),
-        Err(error) => Err(Problem::from_service(
-            error,
-            parent,
-            carafe_model::resource::Method::Get,
-        )),
     }
 }
 
@@ -272,13 +245,7 @@ fn names(headers: &HeaderMap, authority: &str) -> bool {
 fn refuse_method(call: &Call) -> Option<Result<Response, Problem>> {
     match *call.method() {
         Method::GET | Method::HEAD => None,
-        Method::OPTIONS => {
-            let mut response = empty(StatusCode::NO_CONTENT);
-            response
-                .headers_mut()
-                .insert(ALLOW, call.app.allow_get.clone());
-            Some(Ok(response))
-        }
+        Method::OPTIONS => Some(Ok(allowed(&call.app.allow_get))),
         _ => Some(Err(Problem::method_not_allowed(
             call.method(),
             &call.app.allow_get,
