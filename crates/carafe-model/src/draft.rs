@@ -59,6 +59,11 @@ impl Input {
         self.slots[position] = Slot::Given(value);
     }
 
+    /// Takes back what was given for the field at `position`.
+    pub fn forget(&mut self, position: usize) {
+        self.slots[position] = Slot::Absent;
+    }
+
     /// The value that was given for the field at `position`, if it was one.
     #[must_use]
     pub fn given(&self, position: usize) -> Option<&Value> {

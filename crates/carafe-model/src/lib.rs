@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod decimal;
 pub mod declaration;
+pub mod document;
 pub mod draft;
 pub mod fault;
 pub mod field;

@@ -48,6 +48,28 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
+    /// The name that comes nearest to `text`: `Blog-Posts` is `blog_posts`; `name` where it has
+    /// nothing of a name.
+    #[must_use]
+    pub fn repair(text: &str) -> Self {
+        let mut repaired = String::new();
+        for c in text.chars() {
+            let c = match c.to_ascii_lowercase() {
+                c @ ('a'..='z' | '0'..='9') => c,
+                _ => '_',
+            };
+            let follows = repaired.is_empty() || repaired.ends_with('_');
+            if repaired.is_empty() && c.is_ascii_digit() {
+                repaired.push('n');
+            } else if c == '_' && follows {
+                continue;
+            }
+            repaired.push(c);
+        }
+        repaired.truncate(Self::BYTES_MAX);
+        Self::parse(repaired.trim_end_matches('_')).unwrap_or_else(|_| Self("name".to_owned()))
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -91,7 +113,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_wrong_name_is_repaired_to_the_nearest() {
+        let cases = [
+            ("Blog-Posts", "blog_posts"),
+            ("2notes", "n2notes"),
+            ("_private", "private"),
+            ("a__b", "a_b"),
+            ("", "name"),
+            ("äöü", "name"),
+            ("a ", "a"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Name::repair(text).as_str(), expected, "text: {text:?}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn every_text_can_be_repaired(text: String) {
+            let repaired = Name::repair(&text);
+            assert_eq!(Name::parse(repaired.as_str()).as_ref(), Ok(&repaired));
+        }
+
         #[test]
         fn every_well_formed_name_parses(text in "[a-z]([a-z0-9]|_[a-z0-9]){0,31}") {
             assert!(Name::parse(&text).is_ok());

@@ -169,7 +169,7 @@ impl Reader<'_> {
             "page" => self.page(value),
             "per_page" => self.per_page(value),
             "sort" => self.sort(value),
-            "fields" => self.fields(value),
+            "fields" if self.resource.members.is_none() => self.fields(value),
             "q" if !self.resource.search.is_empty() => match value.contains('\0') {
                 true => self.fault(
                     name,
@@ -397,7 +397,11 @@ impl Reader<'_> {
             .filter(|field| field.kind.is_comparable())
             .map(|field| field.name.as_str())
             .chain([self.resource.key.field.as_str()])
-            .chain(own.filter(|name| *name != "q" || !self.resource.search.is_empty()))
+            .chain(own.filter(|name| match *name {
+                "q" => !self.resource.search.is_empty(),
+                "fields" => self.resource.members.is_none(),
+                _ => true,
+            }))
     }
 
     fn not_a_field(&self, parameter: &str, name: &str) -> String {

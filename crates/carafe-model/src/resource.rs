@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::document::Members;
 use crate::field::Field;
 use crate::key::KeySpec;
 use crate::kind::OnDelete;
@@ -19,6 +20,9 @@ pub struct Resource {
     pub label_plural: String,
     pub key: KeySpec,
     pub parent: Option<Parent>,
+    /// What the objects of a document resource hold; `None` for records. A document is a record
+    /// with one field, its object.
+    pub members: Option<Members>,
     pub fields: Vec<Field>,
     /// Total: its last column is the key.
     pub order: Vec<Order>,
@@ -66,7 +70,7 @@ impl Resource {
         let own_form =
             own_form.and_then(|path| path.strip_prefix(self.name.as_str())?.strip_prefix('/'));
         (key == "search" && !self.search.is_empty())
-            || (key == "new" && self.pages.is_some())
+            || (key == "new" && self.pages.is_some() && self.parent.is_some())
             || own_form == Some(key)
     }
 
@@ -203,6 +207,17 @@ impl Default for Methods {
         Self {
             collection: vec![Method::Get, Method::Post],
             item: vec![Method::Get, Method::Put, Method::Patch, Method::Delete],
+        }
+    }
+}
+
+impl Methods {
+    /// Those of a document resource, whose records are made at their own address.
+    #[must_use]
+    pub fn of_documents() -> Self {
+        Self {
+            collection: vec![Method::Get],
+            item: Method::ALL.to_vec(),
         }
     }
 }

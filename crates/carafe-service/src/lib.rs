@@ -2,8 +2,9 @@
 
 pub mod access;
 pub mod clock;
+pub mod document;
 pub mod error;
-mod merge;
+pub mod merge;
 pub mod password;
 pub mod record;
 pub mod service;

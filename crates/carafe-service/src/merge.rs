@@ -1,10 +1,13 @@
 //! Merge patches (RFC 7396) inside of `json` fields, on the text, so that no digit of a number
 //! is lost on the way.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::document::Document;
 
 /// What `patch` makes of `target`, both JSON texts (RFC 7396, section 2). A `target` that is no
 /// object counts as an empty one.
@@ -12,39 +15,40 @@ use serde_json::value::RawValue;
 /// # Errors
 ///
 /// Where a text is no JSON, which a `json` field never holds.
-pub(crate) fn merge(target: &str, patch: &str) -> serde_json::Result<String> {
+pub fn merge(target: &str, patch: &str) -> serde_json::Result<String> {
     let Some(changes) = members(patch)? else {
         return Ok(patch.to_owned());
     };
-    let mut merged: Vec<(String, String)> = members(target)?
-        .unwrap_or_default()
+    let mut changes: HashMap<String, (usize, &RawValue)> = changes
         .into_iter()
-        .map(|(name, value)| (name, value.get().to_owned()))
+        .enumerate()
+        .map(|(position, (name, change))| (name, (position, change)))
         .collect();
-    for (name, change) in changes {
-        let position = merged.iter().position(|(known, _)| *known == name);
-        match (position, change.get()) {
-            (Some(position), "null") => drop(merged.remove(position)),
-            (None, "null") => {}
-            (Some(position), change) => merged[position].1 = merge(&merged[position].1, change)?,
-            (None, change) => merged.push((name, merge("{}", change)?)),
+    let mut merged = Document::default();
+    for (name, value) in members(target)?.unwrap_or_default() {
+        match changes.remove(&name).map(|(_, change)| change.get()) {
+            None => merged.push(name, value.get().to_owned()),
+            Some("null") => {}
+            Some(change) => merged.push(name, merge(value.get(), change)?),
         }
     }
-    let mut text = String::from("{");
-    for (name, value) in merged {
-        if text.len() > 1 {
-            text.push(',');
+    let mut added: Vec<_> = changes.into_iter().collect();
+    added.sort_unstable_by_key(|(_, (position, _))| *position);
+    for (name, (_, change)) in added {
+        if change.get() != "null" {
+            merged.push(name, merge("{}", change.get())?);
         }
-        text.push_str(&serde_json::to_string(&name)?);
-        text.push(':');
-        text.push_str(&value);
     }
-    text.push('}');
-    Ok(text)
+    Ok(merged.into_text())
 }
 
-/// The members of an object in their order, `None` for any other value.
-fn members(text: &str) -> serde_json::Result<Option<Vec<(String, &RawValue)>>> {
+/// The members of a JSON text that is an object, in their order and with those that stand
+/// twice; `None` for any other value.
+///
+/// # Errors
+///
+/// Where it is no JSON.
+pub fn members(text: &str) -> serde_json::Result<Option<Vec<(String, &RawValue)>>> {
     if !text.starts_with('{') {
         return Ok(None);
     }

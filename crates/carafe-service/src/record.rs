@@ -1,6 +1,7 @@
 //! The verbs of records.
 
 use carafe_model::actor::Actor;
+use carafe_model::document::CONTENT;
 use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault};
 use carafe_model::field::Set;
@@ -136,6 +137,16 @@ impl Service {
             .map_err(|error| self.error(error, resource))
     }
 
+    /// What is wrong with the key that clients give a new record in `input`; nothing where it
+    /// can be used, unless another has it.
+    #[must_use]
+    pub fn faults_of_key(&self, resource: &Resource, input: &Input) -> Vec<Fault> {
+        key_of_new(resource, None, input)
+            .err()
+            .into_iter()
+            .collect()
+    }
+
     /// Creates the first records of a resource that never had one, all or none, and returns
     /// whether it did. A resource that has or had records keeps what it has.
     ///
@@ -146,7 +157,7 @@ impl Service {
         &self,
         actor: &Actor,
         resource: &Resource,
-        inputs: Vec<Input>,
+        inputs: Vec<(Option<Key>, Input)>,
     ) -> Result<bool> {
         authorize(actor, Action::Create, resource)?;
         let unused = self.store.is_unused(resource).await;
@@ -155,8 +166,8 @@ impl Service {
         }
         let stamp = self.stamp(actor);
         let mut records = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            records.push(self.check_new(resource, None, input, &stamp).await?);
+        for (key, input) in inputs {
+            records.push(self.check_new(resource, key, input, &stamp).await?);
         }
         match self.store.insert_first(resource, &records, &stamp).await {
             Ok(()) => Ok(true),
@@ -186,6 +197,7 @@ impl Service {
             }
             (Ok(_), Err(faults)) => return Err(Error::Invalid(faults)),
         };
+        self.check_size(resource, &values)?;
         for (value, field) in values.iter_mut().zip(&resource.fields) {
             if field.set.is_some() {
                 *value = Value::Text(stamp.at.clone());
@@ -219,6 +231,7 @@ impl Service {
             if positions.is_empty() {
                 return Ok(current);
             }
+            self.check_size(resource, &changed)?;
             let stamp = self.stamp(actor);
             for (position, field) in resource.fields.iter().enumerate() {
                 if field.set == Some(Set::Update) {
@@ -362,6 +375,19 @@ impl Service {
         }
     }
 
+    /// Many small patches must not make a document that no body could replace.
+    fn check_size(&self, resource: &Resource, values: &[Value]) -> Result<()> {
+        let bytes_max = self.schema.limits.body_bytes_max;
+        match (&resource.members, values.get(CONTENT)) {
+            (Some(_), Some(Value::Text(text))) if text.len() > bytes_max => {
+                let rest = format!("must be at most {bytes_max} bytes of JSON");
+                let message = format!("{} {rest}", resource.label);
+                Err(Error::Invalid(vec![Fault::body(Code::TooLarge, message)]))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn read(&self, resource: &Resource, scope: Scope, key: &Key) -> Result<Record> {
         let to_record = |row: &dyn Row| Record::from_row(resource, row);
         match self.store.get(resource, scope, key, to_record).await {
@@ -409,6 +435,25 @@ impl Change<'_> {
     }
 }
 
+/// What a merge patch says of a record that is not there yet: null is what was not sent.
+///
+/// # Errors
+///
+/// [`Error::Internal`] where a `json` field is given something that is no JSON.
+pub fn new_of_patch(resource: &Resource, mut input: Input) -> Result<Input> {
+    for (position, field) in resource.fields.iter().enumerate() {
+        match input.given(position) {
+            Some(Value::Null) => input.forget(position),
+            Some(Value::Text(patch)) if field.kind == Kind::Json => {
+                let made = merge("{}", patch).map_err(|error| Error::Internal(error.into()))?;
+                input.give_value(position, Value::Text(made));
+            }
+            _ => {}
+        }
+    }
+    Ok(input)
+}
+
 /// Refuses an input without any member; the faults say what is required.
 ///
 /// # Errors
@@ -417,6 +462,10 @@ impl Change<'_> {
 pub fn refuse_empty(resource: &Resource, input: &Input) -> Result<()> {
     if !input.empty {
         return Ok(());
+    }
+    if resource.members.is_some() {
+        let message = format!("{} is required", resource.label);
+        return Err(Error::Empty(vec![Fault::body(Code::Required, message)]));
     }
     let mut faults = Input::new(resource)
         .into_new(resource)

@@ -2,7 +2,7 @@
 //! of statuses. JSON clients get `application/problem+json` (RFC 9457), people get a page.
 
 use carafe_model::fault::{Code, Fault, Place};
-use carafe_model::resource::{Method, Resource};
+use carafe_model::resource::{Errors, Method, Resource};
 use carafe_service::error::Error;
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -174,10 +174,13 @@ impl Problem {
     /// No record of `resource` is at the address, in the declaration's words.
     #[must_use]
     pub fn no_record(resource: &Resource, method: Method) -> Self {
-        let sentence = resource
-            .errors
-            .not_found(method)
-            .unwrap_or("Resource not found");
+        Self::no_record_by(&resource.errors, method)
+    }
+
+    /// As [`no_record`](Self::no_record), in the words of `errors`.
+    #[must_use]
+    pub fn no_record_by(errors: &Errors, method: Method) -> Self {
+        let sentence = errors.not_found(method).unwrap_or("Resource not found");
         Self::plain(StatusCode::NOT_FOUND, sentence)
     }
 
@@ -222,13 +225,7 @@ impl Problem {
     #[must_use]
     pub fn from_service(error: Error, resource: &Resource, method: Method) -> Self {
         match error {
-            Error::NotFound { .. } => {
-                let sentence = resource
-                    .errors
-                    .not_found(method)
-                    .unwrap_or("Resource not found");
-                Self::plain(StatusCode::NOT_FOUND, sentence)
-            }
+            Error::NotFound { .. } => Self::no_record(resource, method),
             Error::Invalid(faults) => {
                 let parameters = faults
                     .iter()

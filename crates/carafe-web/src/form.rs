@@ -62,7 +62,7 @@ impl Edition {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (version, id) = text.split_once('.')?;
         Some(Self {
             version: version.parse().ok()?,

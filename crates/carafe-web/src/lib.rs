@@ -37,7 +37,8 @@ pub mod wire;
 use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
-use crate::api::{field, list, record, reply};
+use crate::api::request::{ACCEPT_PATCH, MERGE_PATCH};
+use crate::api::{document, field, list, record, reply};
 use crate::call::{Body, Call, Response};
 use crate::error::Problem;
 use crate::negotiate::Accept;
@@ -55,9 +56,9 @@ async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Respo
 
 /// `/api/{resource}` and below, also under a parent: `/api/{parent}/{key}/{resource}`.
 async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Response, Problem> {
-    use ApiPlace::{Collection, Field, History, Item, NoRecord, Search};
+    use ApiPlace::{Collection, Field, History, Item, Member, NoRecord, Search};
     let app = &call.app;
-    let of_field;
+    let of_part;
     let (at, methods, allow) = match &place {
         Collection(at) => (
             at,
@@ -72,8 +73,13 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         Search(at) | History(at, _) => (at, [Verb::Get].as_slice(), &app.allow_get),
         Field(at, _, position) => {
             let methods = field::methods(at.resource, *position);
-            of_field = (app::allow(&methods), methods);
-            (at, of_field.1.as_slice(), &of_field.0)
+            of_part = (app::allow(&methods), methods);
+            (at, of_part.1.as_slice(), &of_part.0)
+        }
+        Member(at, ..) => {
+            let methods = document::methods(at.resource);
+            of_part = (app::allow(&methods), methods);
+            (at, of_part.1.as_slice(), &of_part.0)
         }
     };
     if let Field(at, _, position) = &place
@@ -87,22 +93,27 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
     }
     call.require_parent(at.resource, at.parent.as_ref()).await?;
     let Some(verb) = verb else {
-        return Ok(reply::options(
-            allow,
-            at.resource,
-            matches!(place, Item(..) | NoRecord(_)),
-        ));
+        let patch = match place {
+            Member(..) => MERGE_PATCH,
+            _ => ACCEPT_PATCH,
+        };
+        let patch = methods.contains(&Verb::Patch).then_some(patch);
+        return Ok(reply::options(allow, patch, methods.contains(&Verb::Post)));
     };
     if verb == Verb::Get && !Accept::of(call.headers()).allows_json() {
         let text = "The API answers application/json, which the Accept header field does not allow";
         return Err(Problem::plain(StatusCode::NOT_ACCEPTABLE, text));
     }
     match (&place, verb) {
+        (Collection(at), Verb::Get) if at.resource.members.is_some() => {
+            document::list(call, at).await
+        }
         (Collection(at), Verb::Get) => list::list(call, at).await,
-        (Collection(at), Verb::Post) => record::create(call, at, body).await,
+        (Collection(at), Verb::Post) => record::create(call, at, None, body).await,
         (Collection(at), Verb::Delete) => record::delete_all(call, at).await,
         (Search(at), _) => list::search(call, at).await,
         (Item(at, key), Verb::Get) => record::show(call, at, key).await,
+        (Item(at, key), Verb::Post) => record::create(call, at, Some(key), body).await,
         (Item(at, key), Verb::Put) => record::replace(call, at, key, body).await,
         (Item(at, key), Verb::Patch) => record::merge(call, at, key, body).await,
         (Item(at, key), Verb::Delete) => record::delete(call, at, key).await,
@@ -112,8 +123,11 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         }
         (Field(at, key, position), Verb::Delete) => field::clear(call, at, key, *position).await,
         (Field(at, key, position), _) => field::show(call, at, key, *position).await,
+        (Member(at, key, name), Verb::Get) => document::show(call, at, key, name).await,
+        (Member(at, key, name), Verb::Delete) => document::delete(call, at, key, name).await,
+        (Member(at, key, name), verb) => document::write(call, at, key, name, verb, body).await,
         (NoRecord(at), verb) => Err(Problem::no_record(at.resource, verb)),
-        (Collection(_), Verb::Put | Verb::Patch) | (Item(..), Verb::Post) => {
+        (Collection(_), Verb::Put | Verb::Patch) => {
             Err(Problem::method_not_allowed(call.method(), allow))
         }
     }

@@ -29,6 +29,8 @@ pub enum ApiPlace<'a> {
     History(At<'a>, Key),
     /// The field of a record at this position.
     Field(At<'a>, Key, usize),
+    /// The member of a document with this name.
+    Member(At<'a>, Key, String),
     /// A record's address with a key that no record can have.
     NoRecord(At<'a>),
 }
@@ -212,7 +214,13 @@ fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Optio
             Some(key) => ApiPlace::History(at, key),
             None => ApiPlace::NoRecord(at),
         }),
-        [key, name] => {
+        [key, name] if resource.members.is_some() && !name.is_empty() => {
+            Some(match resource.key.kind.parse(key) {
+                Some(key) => ApiPlace::Member(at, key, (*name).to_owned()),
+                None => ApiPlace::NoRecord(at),
+            })
+        }
+        [key, name] if resource.members.is_none() => {
             let position = resource.position(name)?;
             Some(match resource.key.kind.parse(key) {
                 Some(key) => ApiPlace::Field(at, key, position),
@@ -329,7 +337,10 @@ mod tests {
             parent = \"users\"
             search = [\"address\"]
             [resources.emails.fields]
-            address = { type = \"email\" }";
+            address = { type = \"email\" }
+            [resources.stock]
+            kind = \"document\"
+            history = true";
         carafe_model::declaration::parse(text, std::path::Path::new("/app")).expect("a declaration")
     }
 
@@ -353,6 +364,11 @@ mod tests {
             ("/api/emails", "nothing"),
             ("/api/users/", "nothing"),
             ("/api/users/5/", "nothing"),
+            ("/api/stock/a%2Fb/%C3%A9%20", "api stock - member é  of a/b"),
+            ("/api/stock/a/content", "api stock - member content of a"),
+            ("/api/stock/a/history", "api stock - history a"),
+            ("/api/stock/a/", "nothing"),
+            ("/api/stock/a/b/c", "nothing"),
             ("/api/%ff", "nothing"),
             ("/api", "nothing"),
             ("/", "home"),
@@ -391,6 +407,9 @@ mod tests {
             Place::Api(ApiPlace::History(at, key)) => api(at, &format!("history {key}")),
             Place::Api(ApiPlace::Field(at, key, position)) => {
                 api(at, &format!("field {position} of {key}"))
+            }
+            Place::Api(ApiPlace::Member(at, key, name)) => {
+                api(at, &format!("member {name} of {key}"))
             }
             Place::Api(ApiPlace::NoRecord(at)) => api(at, "no record"),
             Place::Page(PagePlace::Home) => "home".to_owned(),

@@ -165,11 +165,11 @@ pub struct List {
 /// The values of a record.
 #[derive(Debug, ClapArgs)]
 pub struct Values {
-    /// Values of fields: title=Milk is_pinned=true
+    /// Values of fields: title=Milk is_pinned=true; of a document, its name and its members
     #[arg(value_name = "FIELD=VALUE")]
     pub values: Vec<String>,
     /// Values as a JSON object, - to read it from standard input
-    #[arg(long, value_name = "JSON", conflicts_with = "values")]
+    #[arg(long, value_name = "JSON")]
     pub data: Option<String>,
 }
 

@@ -1,10 +1,12 @@
 //! First records: JSON files that are loaded once, into a resource that never had a record.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use carafe_model::actor::Actor;
 use carafe_model::draft::Input;
+use carafe_model::key::Key;
 use carafe_model::resource::Resource;
 use carafe_model::schema::{Limits, Schema};
 use carafe_service::service::Service;
@@ -22,7 +24,8 @@ struct Set {
     /// Position of the resource.
     resource: usize,
     path: PathBuf,
-    records: Vec<Input>,
+    /// Documents have their keys from the file.
+    records: Vec<(Option<Key>, Input)>,
 }
 
 impl Initial {
@@ -71,22 +74,56 @@ impl Initial {
     }
 }
 
-fn read_file(resource: &Resource, path: &Path) -> Result<Vec<Input>> {
+fn read_file(resource: &Resource, path: &Path) -> Result<Vec<(Option<Key>, Input)>> {
     let text = std::fs::read_to_string(path).context("the file cannot be read")?;
-    let items: Vec<&RawValue> =
-        serde_json::from_str(&text).context("the file must be a JSON array of objects")?;
+    let items = match &resource.members {
+        None => records(resource, &text)?,
+        Some(_) => documents(resource, &text)?,
+    };
     let mut mistakes = Vec::new();
-    let mut records = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        match read_record(resource, item.get()) {
-            Ok(record) => records.push(record),
-            Err(mistake) => mistakes.push(format!("record {}: {mistake}", index + 1)),
+    let mut read = Vec::with_capacity(items.len());
+    for (place, item) in items {
+        match item {
+            Ok(record) => read.push(record),
+            Err(mistake) => mistakes.push(format!("{place}: {mistake}")),
         }
     }
     match mistakes.is_empty() {
-        true => Ok(records),
+        true => Ok(read),
         false => bail!(mistakes.join("\n")),
     }
+}
+
+/// One item of a file: where it stands, and what it is or what is wrong with it.
+type Item = (String, std::result::Result<(Option<Key>, Input), String>);
+
+fn records(resource: &Resource, text: &str) -> Result<Vec<Item>> {
+    let items: Vec<&RawValue> =
+        serde_json::from_str(text).context("the file must be a JSON array of objects")?;
+    let item = |(index, item): (usize, &RawValue)| {
+        let record = read_record(resource, item.get()).map(|input| (None, input));
+        (format!("record {}", index + 1), record)
+    };
+    Ok(items.iter().copied().enumerate().map(item).collect())
+}
+
+fn documents(resource: &Resource, text: &str) -> Result<Vec<Item>> {
+    let items = carafe_service::merge::members(text.trim())
+        .context("the file must be JSON")?
+        .context("the file must be a JSON object with the documents under their names")?;
+    let mut seen = HashSet::new();
+    let item = |(name, item): (String, &RawValue)| {
+        let document = match resource.key.kind.parse(&name) {
+            _ if !seen.insert(name.clone()) => Err("the name stands twice".to_owned()),
+            None => Err(
+                "the name must have 1 to 255 characters, no control characters, and not be . or .."
+                    .to_owned(),
+            ),
+            Some(key) => read_record(resource, item.get()).map(|input| (Some(key), input)),
+        };
+        (format!("document {name:?}"), document)
+    };
+    Ok(items.into_iter().map(item).collect())
 }
 
 fn read_record(resource: &Resource, text: &str) -> std::result::Result<Input, String> {

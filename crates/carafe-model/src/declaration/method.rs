@@ -8,18 +8,30 @@ const EXAMPLE: &str = "{ collection = [\"GET\", \"POST\"], item = [\"GET\", \"PU
 
 const COLLECTION: [Method; 3] = [Method::Get, Method::Post, Method::Delete];
 const ITEM: [Method; 4] = [Method::Get, Method::Put, Method::Patch, Method::Delete];
+const DOCUMENTS: [Method; 2] = [Method::Get, Method::Delete];
 
 /// Reads the table `methods`.
-pub(super) fn read(item: Option<Item<'_>>, problems: &mut Vec<Problem>) -> Methods {
-    let mut methods = Methods::default();
+pub(super) fn read(
+    item: Option<Item<'_>>,
+    is_document: bool,
+    problems: &mut Vec<Problem>,
+) -> Methods {
+    let (mut methods, of_collection, of_item) = match is_document {
+        false => (Methods::default(), COLLECTION.as_slice(), ITEM.as_slice()),
+        true => (
+            Methods::of_documents(),
+            DOCUMENTS.as_slice(),
+            Method::ALL.as_slice(),
+        ),
+    };
     let Some(section) = item.and_then(|item| item.section(EXAMPLE, problems)) else {
         return methods;
     };
     section.refuse_unknown(&["collection", "item"], problems, |_| None);
-    if let Some(list) = list(&section, "collection", &COLLECTION, problems) {
+    if let Some(list) = list(&section, "collection", of_collection, problems) {
         methods.collection = list;
     }
-    if let Some(list) = list(&section, "item", &ITEM, problems) {
+    if let Some(list) = list(&section, "item", of_item, problems) {
         methods.item = list;
     }
     methods

@@ -6,6 +6,7 @@ use super::column::Columns;
 use super::path;
 use super::resource::Defaults;
 use super::walker::{Item, Spot, once, refuse};
+use crate::document::CONTENT;
 use crate::kind::Kind;
 use crate::problem::Problem;
 use crate::resource::{AfterCreate, Column, Order, Pages};
@@ -130,6 +131,9 @@ fn read_columns(
 /// The first short fields. A resource without a string shows its first text, which lists cut
 /// short, so that one record can be told from another. The parent is the same in every row.
 fn columns_default(columns: &Columns<'_>) -> Vec<Column> {
+    if columns.outline.is_document {
+        return vec![Column::Key, Column::Field(CONTENT)];
+    }
     let parent = columns.outline.parent.as_ref().map(|parent| parent.value);
     let is_short = |kind: &Kind| match kind {
         Kind::String

@@ -34,6 +34,18 @@ pub(super) fn find_parents(outlines: &mut [Outline<'_>], problems: &mut Vec<Prob
                 )
                 .hint("a tree is a field: `parent = { type = \"reference\", to = …, optional = true }`"),
             );
+        } else if outlines[parent.value].is_document {
+            problems.push(
+                Problem::new(
+                    parent.span.clone(),
+                    format!(
+                        "a resource cannot be under a document: the members of `{}` are there",
+                        outlines[parent.value].written
+                    ),
+                    "a document resource",
+                )
+                .hint("use a field of type `reference` in place of `parent`"),
+            );
         } else if parents[parent.value].is_some() {
             problems.push(
                 Problem::new(

@@ -9,20 +9,21 @@ use super::field::{self, Declared};
 use super::reserved;
 use super::singular::singular;
 use super::walker::{Item, Section, Span, Spot, later, parse_name, refuse};
-use super::{method, pages, relation, sentence};
+use super::{document, method, pages, relation, sentence};
 use crate::key::{KeyKind, KeySpec};
 use crate::name::Name;
 use crate::near::nearest;
 use crate::problem::Problem;
 use crate::resource::{Delete, Lists, Put, Resource, Strictness};
 
-const SETTINGS: [&str; 22] = [
+const SETTINGS: [&str; 23] = [
     "kind",
     "label",
     "label_plural",
     "key",
     "parent",
     "fields",
+    "members",
     "order",
     "search",
     "put",
@@ -71,6 +72,7 @@ pub(super) struct Outline<'a> {
     pub(super) name: Name,
     pub(super) key: KeySpec,
     pub(super) parent: Option<Spot<usize>>,
+    pub(super) is_document: bool,
     pub(super) section: Section<'a>,
 }
 
@@ -89,13 +91,15 @@ impl<'a> Outline<'a> {
             );
         }
         let section = item.section("{ fields = { title = { type = \"string\" } } }", problems)?;
+        let is_document = document::is_document(&section, problems);
         Some(Self {
             index,
             written: item.name,
             span: item.key.clone(),
             name,
-            key: read_key(section.item("key"), problems),
+            key: read_key(&section, is_document, problems),
             parent: None,
+            is_document,
             section,
         })
     }
@@ -126,12 +130,17 @@ impl<'a> Outline<'a> {
     }
 }
 
-fn read_key(item: Option<Item<'_>>, problems: &mut Vec<Problem>) -> KeySpec {
+fn read_key(section: &Section<'_>, is_document: bool, problems: &mut Vec<Problem>) -> KeySpec {
+    let (name, kind) = match is_document {
+        false => ("id", KeyKind::Integer),
+        true => ("name", KeyKind::String),
+    };
     let mut key = KeySpec {
-        field: Name::parse("id").expect("`id` is a name"),
-        kind: KeyKind::Integer,
+        field: Name::parse(name).expect("`id` and `name` are names"),
+        kind,
     };
     let example = "{ field = \"id\", type = \"uuid\" }";
+    let item = section.item("key");
     let Some(section) = item.and_then(|item| item.section(example, problems)) else {
         return key;
     };
@@ -149,9 +158,17 @@ fn read_key(item: Option<Item<'_>>, problems: &mut Vec<Problem>) -> KeySpec {
         ("uuid", KeyKind::Uuid),
         ("string", KeyKind::String),
     ];
-    let kind = section.item("type");
-    if let Some(kind) = kind.and_then(|item| item.word(&words, problems)) {
-        key.kind = kind;
+    let item = section.item("type");
+    let kind = item
+        .as_ref()
+        .and_then(|item| item.word(&words, problems).map(|kind| (item, kind)));
+    match kind {
+        Some((item, KeyKind::Integer | KeyKind::Uuid)) if is_document => problems.push(
+            item.problem("clients name documents", "its key is text")
+                .hint("write `type = \"string\"`"),
+        ),
+        Some((_, kind)) => key.kind = kind,
+        None => {}
     }
     key
 }
@@ -174,8 +191,15 @@ pub(super) fn read(
 ) -> (Resource, Option<Spot<String>>) {
     let section = &outline.section;
     section.refuse_unknown(&SETTINGS, problems, |item| explain_unknown(item, outline));
-    check_kind(section, problems);
-    let mut fields = read_fields(outline, outlines, problems);
+    let (label, label_plural) = labels(outline, problems);
+    let (mut fields, members) = match outline.is_document {
+        false => (read_fields(outline, outlines, problems), None),
+        true => {
+            document::check_settings(section, problems);
+            let members = document::members(outline, outlines, problems);
+            (vec![document::content(outline)], Some(members))
+        }
+    };
     let parent = relation::parent(outline, outlines, &mut fields, problems);
     let links = boolean(section, "links", problems);
     check_names(outline, &fields, links, problems);
@@ -193,18 +217,18 @@ pub(super) fn read(
         Some(declared) => (Some(declared.pages), declared.new_path),
         None => (None, None),
     };
-    let (label, label_plural) = labels(outline, problems);
     let resource = Resource {
         index: outline.index,
         name: outline.name.clone(),
         key: outline.key.clone(),
         parent,
+        members,
         order,
         search,
         put: read_put(outline, problems),
         delete: read_delete(section, problems),
         history: boolean(section, "history", problems),
-        methods: method::read(section.item("methods"), problems),
+        methods: method::read(section.item("methods"), outline.is_document, problems),
         require_if_match: boolean(section, "require_if_match", problems),
         links,
         lists: word(section, "lists", &LISTS, problems).unwrap_or(defaults.lists),
@@ -238,14 +262,9 @@ fn settle(declared: Vec<Declared>, unique: &[Vec<usize>]) -> Vec<crate::field::F
 }
 
 fn explain_unknown(item: &Item<'_>, outline: &Outline<'_>) -> Option<Problem> {
-    match item.name {
-        "access" => {
-            let hint =
-                "anyone may do all for now; access rules come with accounts, in a later release";
-            return Some(later(item, hint));
-        }
-        "members" => return Some(later(item, "documents come in a later release")),
-        _ => {}
+    if item.name == "access" {
+        let hint = "anyone may do all for now; access rules come with accounts, in a later release";
+        return Some(later(item, hint));
     }
     let DeValue::Table(table) = item.value else {
         return None;
@@ -262,25 +281,6 @@ fn explain_unknown(item: &Item<'_>, outline: &Outline<'_>) -> Option<Problem> {
             outline.written
         ))
     })
-}
-
-fn check_kind(section: &Section<'_>, problems: &mut Vec<Problem>) {
-    let Some(item) = section.item("kind") else {
-        return;
-    };
-    if let DeValue::String(text) = item.value
-        && &**text == "document"
-    {
-        problems.push(
-            item.problem(
-                "`kind = \"document\"` is not supported yet",
-                "not in this release",
-            )
-            .hint("documents come in a later release; a field of type `json` takes any object"),
-        );
-        return;
-    }
-    item.word(&[("record", ())], problems);
 }
 
 fn read_fields(
@@ -301,6 +301,16 @@ fn read_fields(
         ))
         .absence()
     };
+    if let Some(item) = outline.section.item("members") {
+        problems.push(
+            Problem::new(
+                item.key,
+                "`members` are of documents, and this resource has records",
+                "for documents only",
+            )
+            .hint("add `kind = \"document\"`, or write `fields`"),
+        );
+    }
     let Some(item) = item else {
         problems.push(no_fields(&outline.span));
         return Vec::new();
@@ -331,6 +341,9 @@ fn check_names(
     links: bool,
     problems: &mut Vec<Problem>,
 ) {
+    if outline.is_document {
+        return;
+    }
     let key = outline.key.field.as_str();
     for declared in fields {
         let name = declared.written.as_str();

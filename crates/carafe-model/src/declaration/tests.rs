@@ -554,10 +554,9 @@ fn mistakes_of_a_resource_are_explained() {
         ("ordr = ['a']", (2, 1), "no setting `ordr`", "`order`"),
         ("zzzzzz = 1", (2, 1), "no setting `zzzzzz`", "the settings are"),
         ("body = { type = 'text' }", (2, 1), "among the settings", "[resources.things.fields]"),
-        ("kind = 'document'", (2, 8), "not supported yet", "later release"),
         ("kind = 'records'", (2, 8), "cannot be", "\"record\""),
         ("access = { read = 'anyone' }", (2, 1), "not supported yet", "later release"),
-        ("members = {}", (2, 1), "not supported yet", "later release"),
+        ("members = {}", (2, 1), "are of documents", "kind = \"document\""),
         ("key = 'uuid'", (2, 7), "must be a table", "type = \"uuid\""),
         ("key = { type = 'int' }", (2, 16), "cannot be", "it is one of"),
         ("key = { field = 'ID' }", (2, 17), "small letter", "`id`"),
@@ -846,4 +845,82 @@ proptest! {
         let text = kept.map(|(_, line)| format!("{line}\n")).collect::<String>();
         check_any(&text);
     }
+}
+
+#[test]
+fn a_document_resource_has_members_in_place_of_fields() {
+    let text = r#"
+        [resources.stock]
+        kind    = "document"
+        label   = "Collection"
+        key     = { field = "collection", type = "string" }
+        members = { label = "Member", value = { type = "integer", min = 0, label = "Qty" } }
+        put     = "upsert"
+        reply   = { created = "{label} created" }
+        errors  = { not_found = { GET = "Not found", DELETE = "{label} not found" } }
+
+        [resources.settings]
+        kind = "document"
+        "#;
+    let schema = parse(text, Path::new("/app")).unwrap();
+    let stock = &schema.resources[0];
+    let members = stock.members.as_ref().unwrap();
+    assert_eq!(stock.fields.len(), 1);
+    assert_eq!(stock.reply.created.as_deref(), Some("Collection created"));
+    assert_eq!(members.reply.created.as_deref(), Some("Member created"));
+    assert_eq!(
+        stock.errors.not_found(Method::Delete),
+        Some("Collection not found")
+    );
+    assert_eq!(
+        members.errors.not_found(Method::Delete),
+        Some("Member not found")
+    );
+    assert_eq!(
+        (members.name.as_str(), members.value.name.as_str()),
+        ("member", "qty")
+    );
+    assert!(stock.methods.item.contains(&Method::Post));
+    assert_eq!(stock.methods.collection, [Method::Get]);
+    let settings = &schema.resources[1];
+    let members = settings.members.as_ref().unwrap();
+    assert_eq!(
+        (settings.key.field.as_str(), settings.key.kind),
+        ("name", KeyKind::String)
+    );
+    assert_eq!(members.value.kind, Kind::Json);
+}
+
+#[test]
+fn what_a_document_cannot_have_is_refused_with_the_reason() {
+    #[rustfmt::skip]
+    let cases = [
+        ("fields = { title = { type = 'string' } }", "has no `fields`", "write `members`"),
+        ("key = { type = 'integer' }", "clients name documents", "type = \"string\""),
+        ("lists = 'array'", "has no `lists`", "a map of all"),
+        ("links = true", "has no `links`", "that clients give them"),
+        ("search = ['a']", "has no `search`", "no string fields"),
+        ("members = { valeu = {} }", "no setting `valeu`", "`value`"),
+        ("members = { value = { type = 'integer', optional = true } }", "has no `optional`", "it is not there"),
+        ("members = { value = { type = 'password' } }", "cannot be a reference or a password", "with `fields`"),
+        ("methods = { collection = ['POST'] }", "cannot be", "GET"),
+    ];
+    for (line, message, hint) in cases {
+        let text = format!("[resources.things]\nkind = 'document'\n{line}");
+        let problems = parse(&text, Path::new("/app")).unwrap_err();
+        let found = problems.iter().any(|problem| {
+            problem.message.contains(message)
+                && problem
+                    .hint
+                    .as_deref()
+                    .is_some_and(|text| text.contains(hint))
+        });
+        assert!(found, "{line}: {problems:#?}");
+    }
+    let text = "[resources.a]\nkind = 'document'\n[resources.b]\nparent = 'a'\nfields = { x = { type = 'string' } }";
+    let problems = parse(text, Path::new("/app")).unwrap_err();
+    assert!(
+        problems[0].message.contains("cannot be under a document"),
+        "{problems:#?}"
+    );
 }

@@ -326,7 +326,7 @@ pub(super) fn parse_name(text: &str, span: &Span, problems: &mut Vec<Problem>) -
         Ok(name) => return name,
         Err(error) => error,
     };
-    let repaired = repair(text);
+    let repaired = Name::repair(text);
     let label = match error {
         NameError::Start | NameError::Character(_) => "not a name",
         NameError::DoubleUnderscore => "`__` in a name",
@@ -341,28 +341,6 @@ pub(super) fn parse_name(text: &str, span: &Span, problems: &mut Vec<Problem>) -
         .hint(format!("write `{repaired}`")),
     );
     repaired
-}
-
-/// The name that comes nearest to `text`: `Blog-Posts` is `blog_posts`.
-fn repair(text: &str) -> Name {
-    let mut repaired = String::new();
-    for c in text.chars() {
-        let c = match c.to_ascii_lowercase() {
-            c @ ('a'..='z' | '0'..='9') => c,
-            _ => '_',
-        };
-        let follows = repaired.is_empty() || repaired.ends_with('_');
-        if repaired.is_empty() && c.is_ascii_digit() {
-            repaired.push('n');
-        } else if c == '_' && follows {
-            continue;
-        }
-        repaired.push(c);
-    }
-    repaired.truncate(Name::BYTES_MAX);
-    Name::parse(repaired.trim_end_matches('_'))
-        .or_else(|_| Name::parse("name"))
-        .expect("`name` is a name")
 }
 
 /// Notes a problem in place of a value.
@@ -424,33 +402,5 @@ fn type_words(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wrong_name_is_repaired_to_the_nearest() {
-        let cases = [
-            ("Blog-Posts", "blog_posts"),
-            ("2notes", "n2notes"),
-            ("_private", "private"),
-            ("a__b", "a_b"),
-            ("", "name"),
-            ("äöü", "name"),
-            ("a ", "a"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(repair(text).as_str(), expected, "text: {text:?}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn every_text_can_be_repaired(text: String) {
-            repair(&text);
-        }
     }
 }

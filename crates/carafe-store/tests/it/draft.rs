@@ -87,6 +87,7 @@ pub(crate) fn resource(resource: &str, fields: Vec<Field>) -> Draft {
             kind: KeyKind::Integer,
         },
         parent: None,
+        members: None,
         fields,
         order: Vec::new(),
         search: Vec::new(),

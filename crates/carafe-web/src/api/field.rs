@@ -4,7 +4,7 @@ use carafe_model::draft::Input;
 use carafe_model::fault::Code;
 use carafe_model::key::Key;
 use carafe_model::kind::Kind as FieldKind;
-use carafe_model::resource::{Column, Method, Resource};
+use carafe_model::resource::{Method, Resource};
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::record::Change;
@@ -49,7 +49,7 @@ pub async fn show(
     position: usize,
 ) -> Result<Response, Problem> {
     refuse_parameters(call, at.resource)?;
-    let encoder = encoder(at.resource, position);
+    let encoder = Encoder::of_field(at.resource, position);
     let read = |row: &dyn Row| {
         if !belongs(at, row) {
             return Err(Problem::no_record(at.resource, Method::Get));
@@ -114,7 +114,7 @@ async fn write(
     method: Method,
     input: impl FnOnce(&Call) -> Result<Input, Problem>,
 ) -> Result<Response, Problem> {
-    let encoder = encoder(at.resource, position);
+    let encoder = Encoder::of_field(at.resource, position);
     let guard = precondition(call, at.resource, &encoder, Some(&current))?;
     let change = Change::Merge(input(call)?);
     let service = &call.app.service;
@@ -127,13 +127,9 @@ async fn write(
     }
 }
 
-fn encoder(resource: &Resource, position: usize) -> Encoder {
-    Encoder::of(resource, [Column::Field(position)])
-}
-
 fn value(encoder: &Encoder, row: &dyn Row) -> Response {
     let mut body = Vec::with_capacity(64);
-    encoder.write_value(&mut body, row);
+    encoder.write(&mut body, row, None);
     json(StatusCode::OK, body)
 }
 

@@ -23,9 +23,9 @@ const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     let per_page = match at.resource.lists {
         Lists::Page => PER_PAGE,
-        Lists::Array => call.app.schema.limits.per_page_max as u64,
+        Lists::Array => per_page_max(call),
     };
-    let query = read_query(call, at, per_page)?;
+    let query = read_query(call, at, per_page, per_page_max(call))?;
     let (start, end) = match at.resource.lists {
         Lists::Page => (format!("{{\"{}\":[", at.resource.name), "]"),
         Lists::Array => ("[".to_owned(), "]"),
@@ -43,7 +43,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
 
 /// `GET /api/{resource}/search?q=`
 pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
-    let query = read_query(call, at, call.app.schema.limits.per_page_max as u64)?;
+    let query = read_query(call, at, per_page_max(call), per_page_max(call))?;
     let Some(search) = &query.search else {
         return Err(Problem::new(
             Kind::BadParameter,
@@ -59,8 +59,19 @@ pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     answer(call, &query, total, body)
 }
 
-fn read_query(call: &Call, at: &At<'_>, per_page: u64) -> Result<Query, Problem> {
-    parse(call, at, per_page, at.resource.input)
+/// What a list is asked, with `per_page` records on a page where nothing is said, and at most
+/// `per_page_max`.
+///
+/// # Errors
+///
+/// A problem with every unknown or malformed parameter, where the resource is strict.
+pub(super) fn read_query(
+    call: &Call,
+    at: &At<'_>,
+    per_page: u64,
+    per_page_max: u64,
+) -> Result<Query, Problem> {
+    parse(call, at, (per_page, per_page_max), at.resource.input)
 }
 
 /// The records that a request selects by its filters, without paging.
@@ -82,7 +93,7 @@ pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
         })
         .collect();
     match faults.is_empty() {
-        true => parse(call, at, 1, Strictness::Strict),
+        true => parse(call, at, (1, per_page_max(call)), Strictness::Strict),
         false => Err(Problem::invalid(Kind::BadParameter, faults)),
     }
 }
@@ -90,13 +101,13 @@ pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
 fn parse(
     call: &Call,
     at: &At<'_>,
-    per_page: u64,
+    (per_page, per_page_max): (u64, u64),
     strictness: Strictness,
 ) -> Result<Query, Problem> {
     let defaults = Defaults {
         order: &at.resource.order,
         per_page,
-        per_page_max: call.app.schema.limits.per_page_max as u64,
+        per_page_max,
         strictness,
     };
     if strictness == Strictness::Strict && !crate::query::is_utf8(call.query().as_bytes()) {
@@ -116,6 +127,10 @@ fn parse(
         });
     }
     Ok(query)
+}
+
+fn per_page_max(call: &Call) -> u64 {
+    call.app.schema.limits.per_page_max as u64
 }
 
 /// The columns that `?fields=` names, where one record is asked for; it has no other parameter.
@@ -186,7 +201,12 @@ async fn records(
     total.map_err(|error| Problem::from_service(error, at.resource, Method::Get))
 }
 
-fn answer(call: &Call, query: &Query, total: u64, body: Vec<u8>) -> Result<Response, Problem> {
+pub(super) fn answer(
+    call: &Call,
+    query: &Query,
+    total: u64,
+    body: Vec<u8>,
+) -> Result<Response, Problem> {
     // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
     let tag = EntityTag::of_list(&body, total);
     super::reply::answer(call, &tag, || {

@@ -1,6 +1,7 @@
 //! JSON Patch (RFC 6902) on a record: the patch is applied to what the client would read, and
 //! what differs then is the input.
 
+use carafe_model::document::CONTENT;
 use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault, Place};
 use carafe_model::field::Raw;
@@ -9,6 +10,7 @@ use carafe_model::record::Record;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Limits;
 use carafe_model::value::Value as Stored;
+use carafe_service::document::Document;
 use http::StatusCode;
 use json_patch::{Patch, PatchErrorKind, PatchOperation};
 use serde_json::Value;
@@ -119,6 +121,25 @@ pub fn difference(
             "The patched record must be a JSON object",
         )]);
     };
+    if let Some(members) = &resource.members {
+        let current = Document::of(record);
+        let text = match &record.values[CONTENT] {
+            Stored::Text(text) => text.as_str(),
+            _ => "{}",
+        };
+        if before != after && !json::keeps_digits(text.as_bytes()) {
+            let message = "A number of the document has more digits than a JSON Patch can keep; \
+                           use a merge patch";
+            return Err(vec![Fault::body(Code::TooLarge, message)]);
+        }
+        if json::depth(serde_json::json!(after).to_string().as_bytes()) > limits.json_depth_max {
+            let message = format!("The document nests deeper than {}", limits.json_depth_max);
+            return Err(vec![Fault::body(Code::Format, message)]);
+        }
+        let changed = json::with_changes(resource, members, &current, before, after)?;
+        input.give_value(CONTENT, changed.into_value());
+        return Ok(input);
+    }
     let names = after
         .keys()
         .chain(before.keys().filter(|name| !after.contains_key(*name)));

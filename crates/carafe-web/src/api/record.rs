@@ -2,19 +2,18 @@
 
 use std::sync::Mutex;
 
-use carafe_model::draft::Input;
-use carafe_model::fault::{Code, Fault, Place};
+use carafe_model::fault::{Fault, Place};
 use carafe_model::key::Key;
 use carafe_model::record::Record;
 use carafe_model::resource::{Deleted, Method, Put, Resource};
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::error::Error;
-use carafe_service::record::{Change, Guard, refuse_empty};
+use carafe_service::record::{Change, Guard, new_of_patch, refuse_empty};
 use http::StatusCode;
 use http::header::{CONTENT_RANGE, ETAG};
 
-use crate::api::patch;
+use crate::api::patch as json_patch;
 use crate::api::precondition::{condition_of_all, precondition, refuse_write};
 use crate::api::reply::{answer, applied, body_of, changed, created, message, tag_of, url};
 use crate::api::request::{
@@ -24,8 +23,8 @@ use crate::api::request::{
 use crate::call::{Body, Call, Response, empty, json};
 use crate::condition::EntityTag;
 use crate::content_type::ContentType;
-use crate::error::{Kind, Problem};
-use crate::json::{Encoder, read_input, write_string};
+use crate::error::Problem;
+use crate::json::{Encoder, read_input, read_patch, write_string};
 use crate::prefer::Return;
 use crate::route::At;
 
@@ -59,12 +58,21 @@ fn chosen_fields(call: &Call, resource: &Resource) -> Result<Option<Encoder>, Pr
     if call.query().is_empty() {
         return Ok(None);
     }
+    if resource.members.is_some() {
+        refuse_parameters(call, resource)?;
+        return Ok(None);
+    }
     let columns = super::list::fields_parameter(call, resource)?;
     Ok(columns.map(|columns| Encoder::of(resource, columns)))
 }
 
-/// `POST /api/{resource}`
-pub async fn create<B: Body>(call: &Call, at: &At<'_>, body: B) -> Result<Response, Problem> {
+/// `POST /api/{resource}`, or `POST /api/{resource}/{key}` for a document.
+pub async fn create<B: Body>(
+    call: &Call,
+    at: &At<'_>,
+    key: Option<&Key>,
+    body: B,
+) -> Result<Response, Problem> {
     let refused = |error| Problem::from_service(error, at.resource, Method::Post);
     call.app
         .service
@@ -77,82 +85,90 @@ pub async fn create<B: Body>(call: &Call, at: &At<'_>, body: B) -> Result<Respon
     let record = call
         .app
         .service
-        .create(&call.actor, at.resource, None, input)
+        .create(&call.actor, at.resource, key.cloned(), input)
         .await
         .map_err(refused)?;
     Ok(created(call, at, &record))
 }
 
-/// `PUT /api/{resource}/{key}`: replaces the record or, where clients name the keys, creates it.
-/// A write that lost a race against the record's creation or deletion starts again.
+/// `PUT /api/{resource}/{key}`: replaces the record or, with `put = "upsert"`, creates it.
 pub async fn replace<B: Body>(
     call: &Call,
     at: &At<'_>,
     key: &Key,
     body: B,
 ) -> Result<Response, Problem> {
-    let refused = |error| Problem::from_service(error, at.resource, Method::Put);
-    let mut current = find_or_none(call, at, key).await?;
+    write(call, at, key, body, Method::Put).await
+}
+
+/// `PATCH /api/{resource}/{key}`: changes the record or, with `put = "upsert"`, creates it.
+pub async fn merge<B: Body>(
+    call: &Call,
+    at: &At<'_>,
+    key: &Key,
+    body: B,
+) -> Result<Response, Problem> {
+    write(call, at, key, body, Method::Patch).await
+}
+
+/// PUT and PATCH: what is sent is read, checked and applied in one order for both. A write that
+/// lost a race against the record's creation or deletion starts again.
+async fn write<B: Body>(
+    call: &Call,
+    at: &At<'_>,
+    key: &Key,
+    body: B,
+    method: Method,
+) -> Result<Response, Problem> {
+    let refused = |error| Problem::from_service(error, at.resource, method);
+    let encoder = &call.app.plan(at.resource).encoder;
+    let mut current = find_or_none(call, at, key, method).await?;
     if current.is_none() {
         call.app
             .service
             .may_create(&call.actor, at.resource)
             .map_err(refused)?;
     }
-    let content = read_body(call, body, is_json, JSON_TYPES).await?;
+    let content = match method {
+        Method::Patch => read_body(call, body, is_patch, ACCEPT_PATCH).await?,
+        _ => read_body(call, body, is_json, JSON_TYPES).await?,
+    };
     for _ in 0..RACES_MAX {
-        let guard = precondition(
-            call,
-            at.resource,
-            &call.app.plan(at.resource).encoder,
-            current.as_ref(),
-        )?;
-        if call.headers().contains_key(CONTENT_RANGE) {
+        let guard = precondition(call, at.resource, encoder, current.as_ref())?;
+        if method == Method::Put && call.headers().contains_key(CONTENT_RANGE) {
             let text = "PUT replaces the whole record: Content-Range is not taken";
             return Err(Problem::plain(StatusCode::BAD_REQUEST, text));
         }
         refuse_parameters(call, at.resource)?;
-        let mut input = read_input(at.resource, &content, call.app.schema.limits.json_depth_max)?;
-        give_parent(at, &mut input);
-        let written = match current {
-            Some(current) => overwrite(call, at, current, guard, input, &content).await,
-            None => {
-                let service = &call.app.service;
-                let made = service
-                    .create(&call.actor, at.resource, Some(key.clone()), input)
-                    .await;
-                made.map(|record| created(call, at, &record))
-            }
+        let written = match (current, method) {
+            (None, _) => create_at(call, at, key, &content, method).await?,
+            (Some(current), Method::Patch) => patch(call, at, current, guard, &content).await?,
+            (Some(current), _) => overwrite(call, at, current, guard, &content).await?,
         };
         match written {
             Err(Error::NotFound { .. }) if at.resource.put == Put::Upsert => {}
             Err(Error::Taken(faults)) if is_of_key(at.resource, &faults) => {}
-            Err(error) => {
-                return Err(refuse_write(
-                    call,
-                    at,
-                    key,
-                    &call.app.plan(at.resource).encoder,
-                    error,
-                    Method::Put,
-                )
-                .await);
-            }
+            Err(error) => return Err(refuse_write(call, at, key, encoder, error, method).await),
             Ok(response) => return Ok(response),
         }
-        current = find_or_none(call, at, key).await?;
+        current = find_or_none(call, at, key, method).await?;
     }
     Err(refused(Error::Unavailable(
         "others kept creating and deleting the record".into(),
     )))
 }
 
-/// How often a PUT starts again because the record came or went meanwhile.
+/// How often a write starts again because the record came or went meanwhile.
 const RACES_MAX: usize = 100;
 
-/// The record to replace; `None` where there is none and PUT creates it.
-async fn find_or_none(call: &Call, at: &At<'_>, key: &Key) -> Result<Option<Record>, Problem> {
-    match find(call, at, Action::Update, key, Method::Put).await {
+/// The record to change; `None` where there is none and the write creates it.
+async fn find_or_none(
+    call: &Call,
+    at: &At<'_>,
+    key: &Key,
+    method: Method,
+) -> Result<Option<Record>, Problem> {
+    match find(call, at, Action::Update, key, method).await {
         Ok(record) => Ok(Some(record)),
         Err(problem)
             if problem.status == StatusCode::NOT_FOUND && at.resource.put == Put::Upsert =>
@@ -168,53 +184,85 @@ fn is_of_key(resource: &Resource, faults: &[Fault]) -> bool {
     faults.iter().any(|fault| fault.place == key)
 }
 
+/// What a write made of a record, or why the service refused it.
+type Written = Result<Response, Error>;
+
+/// Creates the record that a PUT or a merge patch names. A JSON Patch needs one to patch.
+async fn create_at(
+    call: &Call,
+    at: &At<'_>,
+    key: &Key,
+    content: &[u8],
+    method: Method,
+) -> Result<Written, Problem> {
+    let depth_max = call.app.schema.limits.json_depth_max;
+    let mut input = match method {
+        Method::Patch if ContentType::of(call.headers()) == ContentType::JsonPatch => {
+            return Err(Problem::no_record(at.resource, method));
+        }
+        Method::Patch => {
+            let patch = read_patch(at.resource, content, depth_max)?;
+            new_of_patch(at.resource, patch)
+                .map_err(|error| Problem::from_service(error, at.resource, method))?
+        }
+        _ => read_input(at.resource, content, depth_max)?,
+    };
+    give_parent(at, &mut input);
+    let service = &call.app.service;
+    let made = service
+        .create(&call.actor, at.resource, Some(key.clone()), input)
+        .await;
+    Ok(made.map(|record| created(call, at, &record)))
+}
+
 async fn overwrite(
     call: &Call,
     at: &At<'_>,
     current: Record,
     guard: Guard,
-    input: Input,
     content: &[u8],
-) -> Result<Response, Error> {
+) -> Result<Written, Problem> {
+    let mut input = read_input(at.resource, content, call.app.schema.limits.json_depth_max)?;
+    give_parent(at, &mut input);
     let change = match at.resource.put {
         Put::Replace | Put::Upsert => Change::Replace(input),
         Put::Merge => {
-            refuse_empty(at.resource, &input)?;
-            Change::Merge(input)
+            if let Err(error) = refuse_empty(at.resource, &input) {
+                return Ok(Err(error));
+            }
+            match at.resource.members {
+                // The members of a document stand one level below its field.
+                Some(_) => Change::Patch(input),
+                None => Change::Merge(input),
+            }
         }
     };
     let service = &call.app.service;
-    let record = service
+    let written = service
         .update(&call.actor, at.resource, current, guard, &change)
-        .await?;
-    let mut response = changed(call, at, &record, at.resource.reply.replaced.as_deref());
-    // RFC 9110, section 9.3.4: no validator unless the record is stored just as it was sent.
-    if !is_same_json(content, &body_of(call, at, &record)) {
-        response.headers_mut().remove(ETAG);
-    }
-    Ok(response)
+        .await;
+    Ok(written.map(|record| {
+        let mut response = changed(call, at, &record, at.resource.reply.replaced.as_deref());
+        // RFC 9110, section 9.3.4: no validator unless the record is stored just as it was sent.
+        if !is_same_json(content, &body_of(call, at, &record)) {
+            response.headers_mut().remove(ETAG);
+        }
+        response
+    }))
 }
 
-/// `PATCH /api/{resource}/{key}`
-pub async fn merge<B: Body>(
+async fn patch(
     call: &Call,
     at: &At<'_>,
-    key: &Key,
-    body: B,
-) -> Result<Response, Problem> {
-    let current = find(call, at, Action::Update, key, Method::Patch).await?;
-    let content = read_body(call, body, is_patch, ACCEPT_PATCH).await?;
-    let guard = precondition(
-        call,
-        at.resource,
-        &call.app.plan(at.resource).encoder,
-        Some(&current),
-    )?;
-    refuse_parameters(call, at.resource)?;
+    current: Record,
+    guard: Guard,
+    content: &[u8],
+) -> Result<Written, Problem> {
     let written = if ContentType::of(call.headers()) == ContentType::JsonPatch {
-        apply_patch(call, at, current, guard, &content).await?
+        apply_patch(call, at, current, guard, content).await?
     } else {
-        let mut input = read_merge_patch(call, at.resource, &content)?;
+        let depth_max = call.app.schema.limits.json_depth_max;
+        let mut input = read_patch(at.resource, content, depth_max)?;
         give_parent(at, &mut input);
         let change = Change::Patch(input);
         call.app
@@ -222,23 +270,8 @@ pub async fn merge<B: Body>(
             .update(&call.actor, at.resource, current, guard, &change)
             .await
     };
-    match written {
-        Ok(record) => Ok(changed(
-            call,
-            at,
-            &record,
-            at.resource.reply.updated.as_deref(),
-        )),
-        Err(error) => Err(refuse_write(
-            call,
-            at,
-            key,
-            &call.app.plan(at.resource).encoder,
-            error,
-            Method::Patch,
-        )
-        .await),
-    }
+    let text = at.resource.reply.updated.as_deref();
+    Ok(written.map(|record| changed(call, at, &record, text)))
 }
 
 /// Applies a JSON Patch. It is applied anew to what is there each time that the write loses a
@@ -251,12 +284,12 @@ async fn apply_patch(
     content: &[u8],
 ) -> Result<Result<Record, Error>, Problem> {
     let limits = &call.app.schema.limits;
-    let patch = patch::read(content, limits.json_depth_max)?;
+    let patch = json_patch::read(content, limits.json_depth_max)?;
     let encoder = &call.app.plan(at.resource).encoder;
     let refusal = Mutex::new(None);
-    let derive = |record: &Record| match patch::apply(encoder, record, &patch, limits) {
+    let derive = |record: &Record| match json_patch::apply(encoder, record, &patch, limits) {
         Ok((before, after)) => {
-            let mut input = patch::difference(at.resource, record, &before, &after, limits)?;
+            let mut input = json_patch::difference(at.resource, record, &before, &after, limits)?;
             give_parent(at, &mut input);
             Ok(input)
         }
@@ -276,18 +309,6 @@ async fn apply_patch(
         Some(problem) if matches!(written, Err(Error::Invalid(_))) => Err(problem),
         _ => Ok(written),
     }
-}
-
-fn read_merge_patch(call: &Call, resource: &Resource, content: &[u8]) -> Result<Input, Problem> {
-    let input = read_input(resource, content, call.app.schema.limits.json_depth_max)?;
-    if input.empty && !content.contains(&b'{') {
-        return Err(Problem::body(
-            Kind::Validation,
-            Code::Type,
-            "The body must be a JSON object",
-        ));
-    }
-    Ok(input)
 }
 
 /// `DELETE /api/{resource}/{key}`; a body is not looked at.
@@ -393,7 +414,8 @@ pub async fn history(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Pr
     answer(call, &tag, || json(StatusCode::OK, body))
 }
 
-fn is_same_json(sent: &[u8], stored: &[u8]) -> bool {
+/// Whether what was sent is what is stored.
+pub(super) fn is_same_json(sent: &[u8], stored: &[u8]) -> bool {
     let parse = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok();
     parse(sent) == parse(stored)
 }

@@ -2,13 +2,13 @@
 
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::record::{Record, column};
-use carafe_model::resource::{Method, Resource};
+use carafe_model::resource::Resource;
 use carafe_model::value::{Cell, Row};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::api::request::{ACCEPT_PATCH, ACCEPT_PATCH_NAME, ACCEPT_POST_NAME, JSON_TYPES};
+use crate::api::request::{ACCEPT_PATCH_NAME, ACCEPT_POST_NAME, JSON_TYPES};
 use crate::call::{Call, Response, allowed, empty, json, not_modified};
 use crate::condition::{self, EntityTag, Intent, Media, Outcome};
 use crate::error::{Kind, Problem};
@@ -50,15 +50,15 @@ pub(super) fn answer(
     }
 }
 
-/// `OPTIONS` of a collection or a record.
+/// `OPTIONS` of a place: its methods, and what it takes as a PATCH and as a POST where it does.
 #[must_use]
-pub fn options(allow: &HeaderValue, resource: &Resource, item: bool) -> Response {
+pub fn options(allow: &HeaderValue, patch: Option<&'static str>, post: bool) -> Response {
     let mut response = allowed(allow);
     let headers = response.headers_mut();
-    if item && resource.methods.item.contains(&Method::Patch) {
-        headers.insert(ACCEPT_PATCH_NAME, HeaderValue::from_static(ACCEPT_PATCH));
+    if let Some(types) = patch {
+        headers.insert(ACCEPT_PATCH_NAME, HeaderValue::from_static(types));
     }
-    if !item && resource.methods.collection.contains(&Method::Post) {
+    if post {
         headers.insert(ACCEPT_POST_NAME, HeaderValue::from_static(JSON_TYPES));
     }
     response

@@ -18,6 +18,9 @@ use crate::route::At;
 /// The media types of PATCH that are registered; `application/json` is taken as a merge patch.
 pub const ACCEPT_PATCH: &str = "application/merge-patch+json, application/json-patch+json";
 
+/// What a part of a record takes as a PATCH.
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
+
 pub(super) const ACCEPT_PATCH_NAME: HeaderName = HeaderName::from_static("accept-patch");
 pub(super) const ACCEPT_POST_NAME: HeaderName = HeaderName::from_static("accept-post");
 
@@ -62,6 +65,10 @@ pub(super) fn is_json(kind: ContentType) -> bool {
     matches!(kind, ContentType::Json)
 }
 
+pub(super) fn is_merge_patch(kind: ContentType) -> bool {
+    matches!(kind, ContentType::Json | ContentType::MergePatch)
+}
+
 pub(super) fn is_patch(kind: ContentType) -> bool {
     matches!(
         kind,
@@ -81,7 +88,7 @@ pub(super) async fn read_body<B: Body>(
     if fits(kind) || (kind == ContentType::Missing && content.is_empty()) {
         return Ok(content);
     }
-    let name = if accepted == ACCEPT_PATCH {
+    let name = if accepted != JSON_TYPES {
         ACCEPT_PATCH_NAME
     } else {
         ACCEPT_POST_NAME

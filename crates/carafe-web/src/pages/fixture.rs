@@ -59,6 +59,7 @@ fn resource(index: usize, name: &str, label: &str, fields: Vec<Field>) -> Resour
             kind: KeyKind::Integer,
         },
         parent: None,
+        members: None,
         order: order.clone(),
         search: vec![0],
         put: Put::Replace,

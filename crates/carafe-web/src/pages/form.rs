@@ -34,16 +34,20 @@ pub struct Parts<'a> {
 /// A form. Iterating gives its visible fields.
 #[derive(Debug)]
 pub struct FormView {
-    csrf_token: String,
-    version: Option<Edition>,
-    fields: Vec<Arc<FieldView>>,
+    pub(super) csrf_token: String,
+    pub(super) version: Option<Edition>,
+    /// Names and values of inputs that nobody sees, besides the token and the version.
+    pub(super) hidden: Vec<(String, String)>,
+    pub(super) fields: Vec<Arc<FieldView>>,
     /// Messages that belong to no field.
-    errors: Vec<String>,
+    pub(super) errors: Vec<String>,
 }
 
 /// One input of a form. Shown or called (`form.title(class="wide")`) it is its HTML.
 #[derive(Debug)]
 pub struct FieldView {
+    /// The same as the name, unless several inputs have that.
+    id: String,
     name: String,
     label: Arc<LabelView>,
     help: Option<String>,
@@ -94,6 +98,7 @@ impl FormView {
         });
         Self {
             csrf_token: parts.csrf_token.to_owned(),
+            hidden: Vec::new(),
             version: match parts.purpose {
                 Purpose::New => None,
                 Purpose::Edit => parts.typed.version,
@@ -113,6 +118,12 @@ impl FormView {
                 "<input type=\"hidden\" name=\"{VERSION}\" value=\"{version}\">"
             )
             .expect("a String takes all that is written");
+        }
+        for (name, value) in &self.hidden {
+            html.push_str("<input type=\"hidden\"");
+            attribute(&mut html, "name", name);
+            attribute(&mut html, "value", value);
+            html.push('>');
         }
         html
     }
@@ -154,16 +165,9 @@ fn label(name: &str, text: &str) -> Arc<LabelView> {
 /// The input for a key that the client names.
 fn key_field(parts: &Parts<'_>) -> FieldView {
     let key = &parts.resource.key.field;
-    FieldView {
-        name: key.as_str().to_owned(),
-        label: label(key.as_str(), &key.to_label()),
-        help: None,
-        placeholder: None,
-        control: Control::Line("text", Vec::new()),
-        text: parts.typed.key.clone().unwrap_or_default(),
-        required: true,
-        errors: messages(parts.faults, key.as_str()),
-    }
+    let text = parts.typed.key.clone().unwrap_or_default();
+    let errors = messages(parts.faults, key.as_str());
+    FieldView::line(key.as_str(), key.as_str(), &key.to_label(), text, errors)
 }
 
 fn field(parts: &Parts<'_>, position: usize) -> FieldView {
@@ -173,6 +177,7 @@ fn field(parts: &Parts<'_>, position: usize) -> FieldView {
     let (control, text) = control(field, typed, options);
     let kept = parts.purpose == Purpose::Edit && field.kind == Kind::Password;
     FieldView {
+        id: field.name.as_str().to_owned(),
         name: field.name.as_str().to_owned(),
         label: label(field.name.as_str(), &field.label),
         help: help(field, kept),
@@ -318,13 +323,71 @@ fn select(field: &Field, mut choices: Vec<Choice>, text: &str) -> Control {
 }
 
 impl FieldView {
+    /// A required line of text.
+    pub(super) fn line(
+        id: &str,
+        name: &str,
+        label_text: &str,
+        text: String,
+        errors: Vec<String>,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            label: label(id, label_text),
+            help: None,
+            placeholder: None,
+            control: Control::Line("text", Vec::new()),
+            text,
+            required: true,
+            errors,
+        }
+    }
+
+    /// An input for a value of `field` with an id and a label of its own.
+    pub(super) fn value(
+        id: &str,
+        field: &Field,
+        label_text: &str,
+        typed: &str,
+        errors: Vec<String>,
+    ) -> Self {
+        // A checkbox that is not ticked is not sent; a select says that nothing was chosen.
+        let optional = Field {
+            optional: true,
+            ..field.clone()
+        };
+        let (control, text) = control(&optional, typed, None);
+        Self {
+            id: id.to_owned(),
+            name: field.name.as_str().to_owned(),
+            label: label(id, label_text),
+            help: help(field, false),
+            placeholder: field.placeholder.clone(),
+            required: true,
+            control,
+            text,
+            errors,
+        }
+    }
+
+    /// The same without the need to fill it in.
+    pub(super) fn optional(mut self, help: Option<&str>) -> Self {
+        self.required = false;
+        self.help = match (self.help.take(), help) {
+            (Some(own), Some(more)) => Some(format!("{own} {more}")),
+            (own, more) => own.or_else(|| more.map(str::to_owned)),
+        };
+        self
+    }
+
     /// The HTML of the input, with `more` attributes.
     fn html(&self, more: &[(String, Option<String>)]) -> String {
         let mut html = String::new();
         let open = |html: &mut String, tag: &str| {
             html.push('<');
             html.push_str(tag);
-            attribute(html, "id", &self.name);
+            attribute(html, "id", &self.id);
             attribute(html, "name", &self.name);
         };
         match &self.control {
@@ -416,8 +479,8 @@ impl FieldView {
 
     /// The ids of the texts that explain the input, for `aria-describedby`.
     fn described_by(&self) -> Option<String> {
-        let help = self.help.as_ref().map(|_| format!("{}-help", self.name));
-        let errors = (!self.errors.is_empty()).then(|| format!("{}-error", self.name));
+        let help = self.help.as_ref().map(|_| format!("{}-help", self.id));
+        let errors = (!self.errors.is_empty()).then(|| format!("{}-error", self.id));
         let ids: Vec<String> = errors.into_iter().chain(help).collect();
         (!ids.is_empty()).then(|| ids.join(" "))
     }
@@ -536,7 +599,8 @@ impl Object for FieldView {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         Some(match key.as_str()? {
-            "id" | "name" | "short_name" => Value::from(self.name.as_str()),
+            "id" => Value::from(self.id.as_str()),
+            "name" | "short_name" => Value::from(self.name.as_str()),
             "label" => Value::from_dyn_object(self.label.clone()),
             "data" => match self.control {
                 Control::Checkbox => Value::from(!self.text.is_empty()),

@@ -1,5 +1,6 @@
 //! Pages for people: handlers over the service's verbs, and what templates see.
 
+pub mod document;
 pub mod error;
 pub mod form;
 pub mod home;
@@ -67,8 +68,14 @@ async fn show(visit: &Visit<'_>, place: PagePlace<'_>) -> PageResult {
     match place {
         PagePlace::Home => home::show(visit).await,
         PagePlace::List(of) => record::list(visit, of.resource).await,
+        PagePlace::New(of) if of.resource.members.is_some() => {
+            document::new(visit, of.resource).await
+        }
         PagePlace::New(of) => record::new(visit, of.resource).await,
         PagePlace::Show(of, key) => record::detail(visit, of.resource, &key).await,
+        PagePlace::Edit(of, key) if of.resource.members.is_some() => {
+            document::edit(visit, of.resource, &key).await
+        }
         PagePlace::Edit(of, key) => record::edit(visit, of.resource, &key).await,
         PagePlace::Delete(of, key) => record::confirm_delete(visit, of.resource, &key).await,
     }
@@ -107,10 +114,20 @@ async fn post<B: Body>(
     if let Err(refusal) = desk.check(&content) {
         return match (&place, refusal) {
             (_, csrf::Refusal::CrossSite) | (PagePlace::Delete(..), _) => Err(bad_form(refusal)),
+            _ if resource.members.is_some() => {
+                let page = document::refuse_token(visit, resource, key, &content).await?;
+                Ok(desk.to_response(page))
+            }
             _ => Ok(desk.to_response(record::refuse_token(visit, resource, key, &content).await?)),
         };
     }
     let page = match &place {
+        PagePlace::New(_) if resource.members.is_some() => {
+            document::create(visit, resource, &content).await?
+        }
+        PagePlace::Edit(_, key) if resource.members.is_some() => {
+            document::update(visit, resource, key, &content).await?
+        }
         PagePlace::New(_) => record::create(visit, resource, &content).await?,
         PagePlace::Edit(_, key) => record::update(visit, resource, key, &content).await?,
         PagePlace::Delete(_, key) => record::delete(visit, resource, key).await?,

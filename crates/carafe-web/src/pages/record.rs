@@ -97,7 +97,7 @@ fn list_view<'a>(resource: &'a Resource, values: Vec<(&'a str, Value)>) -> View<
     }
 }
 
-fn list_values<'a>(
+pub(super) fn list_values<'a>(
     address: Address<'_>,
     resource: &'a Resource,
     pages: &Pages,
@@ -324,12 +324,17 @@ pub(crate) async fn refuse_token(
         Purpose::New
     };
     let mut sheet = Sheet::new(StatusCode::BAD_REQUEST, purpose, typed);
-    let text = "The form was too old, or not sent from this site. Check it and send it again";
-    sheet.faults.push(Fault::body(Code::Required, text));
+    sheet.faults.push(bad_token());
     if let Some(key) = key {
         sheet.record = Some(find(visit, Action::Update, resource, key).await?);
     }
     form(visit, resource, sheet).await
+}
+
+/// What is said at a form without a good token.
+pub(super) fn bad_token() -> Fault {
+    let text = "The form was too old, or not sent from this site. Check it and send it again";
+    Fault::body(Code::Required, text)
 }
 
 /// A record's form, as it is to be shown.
@@ -536,47 +541,52 @@ fn class(kind: &Kind) -> &'static str {
 }
 
 /// The pages of a resource.
-fn pages(resource: &Resource) -> Result<&Pages, Problem> {
+pub(super) fn pages(resource: &Resource) -> Result<&Pages, Problem> {
     resource.pages.as_ref().ok_or_else(Problem::not_found)
 }
 
-fn offered(resource: &Resource, what: Offer) -> Result<&Pages, Problem> {
+pub(super) fn offered(resource: &Resource, what: Offer) -> Result<&Pages, Problem> {
     match offers(resource, what) {
         true => pages(resource),
         false => Err(Problem::not_found()),
     }
 }
 
-fn refused(error: Error, resource: &Resource, method: Method) -> Problem {
+pub(super) fn refused(error: Error, resource: &Resource, method: Method) -> Problem {
     Problem::from_service(error, resource, method)
 }
 
-fn redirect(to: String, flash: &str) -> Page {
+pub(super) fn redirect(to: String, flash: &str) -> Page {
     Page::Redirect {
         to,
         flash: Some(("success".to_owned(), flash.to_owned())),
     }
 }
 
-fn json_depth_max(visit: &Visit<'_>) -> usize {
+pub(super) fn json_depth_max(visit: &Visit<'_>) -> usize {
     visit.site.links.schema.limits.json_depth_max
 }
 
-fn list_path(visit: &Visit<'_>, resource: &Resource) -> String {
+pub(super) fn list_path(visit: &Visit<'_>, resource: &Resource) -> String {
     visit.site.links.list(resource, visit.parent.as_ref())
 }
 
-fn new_path(visit: &Visit<'_>, resource: &Resource) -> String {
+pub(super) fn new_path(visit: &Visit<'_>, resource: &Resource) -> String {
     visit.site.links.new_record(resource, visit.parent.as_ref())
 }
 
-fn record_path(visit: &Visit<'_>, resource: &Resource, key: &Key, target: Target) -> String {
+pub(super) fn record_path(
+    visit: &Visit<'_>,
+    resource: &Resource,
+    key: &Key,
+    target: Target,
+) -> String {
     let parent = visit.parent.as_ref();
     visit.site.links.record(resource, parent, key, target)
 }
 
 /// The record of the path, if it belongs to the parent of the path.
-async fn find(
+pub(super) async fn find(
     visit: &Visit<'_>,
     action: Action,
     resource: &Resource,
@@ -601,7 +611,7 @@ async fn find(
     }
 }
 
-fn read_query(visit: &Visit<'_>, resource: &Resource, pages: &Pages) -> Query {
+pub(super) fn read_query(visit: &Visit<'_>, resource: &Resource, pages: &Pages) -> Query {
     let limits = &visit.site.links.schema.limits;
     let defaults = Defaults {
         order: &pages.order,
@@ -680,7 +690,11 @@ fn paging(address: Address<'_>, pagination: &Pagination) -> Value {
 }
 
 /// Records as templates see them.
-async fn views(visit: &Visit<'_>, resource: &Resource, records: Vec<Record>) -> Vec<Value> {
+pub(super) async fn views(
+    visit: &Visit<'_>,
+    resource: &Resource,
+    records: Vec<Record>,
+) -> Vec<Value> {
     let shared = Arc::new(Shared {
         links: visit.site.links.clone(),
         resource: resource.index,
@@ -722,12 +736,12 @@ const NAMES_TAKEN: [&str; 21] = [
 ];
 
 /// `value` under a name of the application's own, where nothing else has it.
-fn alias(name: &str, value: Value) -> Option<(&str, Value)> {
+pub(super) fn alias(name: &str, value: Value) -> Option<(&str, Value)> {
     (!NAMES_TAKEN.contains(&name)).then_some((name, value))
 }
 
 /// The label of a resource as the name of a variable: `Blog post` is `blog_post`.
-fn singular(resource: &Resource) -> String {
+pub(super) fn singular(resource: &Resource) -> String {
     let letters = resource.label.chars().map(|c| match c {
         c if c.is_ascii_alphanumeric() => c.to_ascii_lowercase(),
         _ => '_',

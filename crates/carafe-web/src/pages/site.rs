@@ -81,6 +81,9 @@ impl Site {
 #[must_use]
 pub fn offers(resource: &Resource, what: Offer) -> bool {
     let (methods, any) = match what {
+        Offer::Create if resource.members.is_some() => {
+            (&resource.methods.item, [Method::Post, Method::Put])
+        }
         Offer::Create => (&resource.methods.collection, [Method::Post, Method::Post]),
         Offer::Update => (&resource.methods.item, [Method::Put, Method::Patch]),
         Offer::Delete => (&resource.methods.item, [Method::Delete, Method::Delete]),
@@ -105,11 +108,19 @@ fn describe(links: &Links, resource: &Resource) -> Value {
             ("required", Value::from(field.is_required())),
         ])
     });
+    let members = resource.members.as_ref().map(|members| {
+        Value::from_pairs([
+            ("label", members.label.as_str()),
+            ("value", members.value.label.as_str()),
+        ])
+    });
     Value::from_pairs([
         ("name", Value::from(resource.name.as_str())),
+        ("members", members.unwrap_or_default()),
         ("label", Value::from(resource.label.as_str())),
         ("label_plural", Value::from(resource.label_plural.as_str())),
         ("key", Value::from(resource.key.field.as_str())),
+        ("document", Value::from(resource.members.is_some())),
         ("fields", fields.collect()),
         ("url", Value::from(links.list(resource, None))),
         ("api_url", Value::from(links.api(resource))),

@@ -9,6 +9,7 @@ use carafe_model::kind::Kind;
 use carafe_model::record::Record;
 use carafe_model::resource::{Column, Resource};
 use carafe_model::value::Value as Stored;
+use carafe_service::document::Document;
 use jiff::civil;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
@@ -86,7 +87,10 @@ impl RecordView {
         };
         let field = &self.resource().fields[position];
         let value = &self.record.values[position];
-        let text = field.show(value);
+        let text = match &self.resource().members {
+            Some(_) => members_text(&self.record),
+            None => field.show(value),
+        };
         if text.trim().is_empty() {
             return Some("—".to_owned());
         }
@@ -110,6 +114,7 @@ impl RecordView {
                 let address = crate::link::segment(&text).replace("%40", "@");
                 format!("<a href=\"mailto:{address}\">{escaped}</a>")
             }
+            (Kind::Json, Size::Short) if self.resource().members.is_some() => escaped,
             (Kind::Json, Size::Short) => format!("<code>{escaped}</code>"),
             (Kind::Json, Size::Whole) => format!("<pre>\n{escaped}</pre>"),
             (
@@ -167,6 +172,9 @@ impl Object for RecordView {
             Some(Column::Key) => Some(key_value(&self.record.key)),
             None if key == "id" => Some(key_value(&self.record.key)),
             None if key == "version" => Some(Value::from(self.record.version)),
+            None if key == "members" && self.resource().members.is_some() => {
+                Some(members(&self.record))
+            }
             None => None,
         }
     }
@@ -186,6 +194,9 @@ impl Object for RecordView {
 /// A record in a few words: its first written text, else its label and key.
 #[must_use]
 pub fn heading(resource: &Resource, record: &Record) -> String {
+    if resource.members.is_some() {
+        return shorten(&record.key.to_string(), HEADING_CHARACTERS_MAX, "…", false);
+    }
     let mut texts = resource.fields.iter().zip(&record.values);
     let text = texts.find_map(|(field, value)| match value {
         Stored::Text(text) if field.kind.is_written_text() => {
@@ -196,6 +207,35 @@ pub fn heading(resource: &Resource, record: &Record) -> String {
     match text {
         Some(text) => shorten(text, HEADING_CHARACTERS_MAX, "…", false),
         None => format!("{} {}", resource.label, record.key),
+    }
+}
+
+/// The members of a document in their order, as `name` and `value`.
+fn members(record: &Record) -> Value {
+    let document = Document::of(record);
+    let members = document.members().map(|(name, value)| {
+        Value::from_pairs([
+            ("name", Value::from(name)),
+            ("value", Value::from(plain(value))),
+        ])
+    });
+    members.collect()
+}
+
+/// The members of a document on one line: `apple: 30, banana: 45`.
+fn members_text(record: &Record) -> String {
+    let document = Document::of(record);
+    let members = document
+        .members()
+        .map(|(name, value)| format!("{name}: {}", plain(value)));
+    members.collect::<Vec<_>>().join(", ")
+}
+
+/// A JSON text as people read it: a string without its quotes.
+pub(super) fn plain(json: &str) -> String {
+    match json.starts_with('"') {
+        true => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
+        false => json.to_owned(),
     }
 }
 

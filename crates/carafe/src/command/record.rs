@@ -6,7 +6,9 @@ use std::io::{IsTerminal, Read};
 
 use anyhow::{Context, Result, anyhow, bail};
 use carafe_model::actor::Actor;
+use carafe_model::document::{CONTENT, Members};
 use carafe_model::draft::Input;
+use carafe_model::fault::Fault;
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::near::nearest;
@@ -16,6 +18,7 @@ use carafe_model::resource::{Resource, Strictness};
 use carafe_model::schema::Limits;
 use carafe_model::value::Row;
 use carafe_service::access::Action;
+use carafe_service::document::Document;
 use carafe_service::record::{Change, Guard};
 use carafe_service::service::Service;
 use carafe_store::store::Database;
@@ -100,13 +103,26 @@ pub(super) fn list(args: &List) -> Result<()> {
             .iter()
             .map(|record| to_json(resource, record))
             .collect();
-        println!("[{}]", rows.join(","));
+        match resource.members {
+            None => println!("[{}]", rows.join(",")),
+            Some(_) => println!("{{{}}}", named(&records, &rows).join(",")),
+        }
         return Ok(());
     }
     println!("{}", table(resource, &records));
     let pages = total.div_ceil(query.per_page).max(1);
     println!("Page {} of {pages}, {total} in all", query.page);
     Ok(())
+}
+
+/// Documents under their names, as members of a JSON object.
+fn named(records: &[Record], rows: &[String]) -> Vec<String> {
+    let member = |(record, row): (&Record, &String)| {
+        let mut name = Vec::new();
+        json::write_string(&mut name, &record.key.to_string());
+        format!("{}:{row}", String::from_utf8_lossy(&name))
+    };
+    records.iter().zip(rows).map(member).collect()
 }
 
 fn read_query(args: &List, opened: &Opened) -> Result<Query> {
@@ -174,7 +190,11 @@ pub(super) fn update(target: &Target, key: &str, values: &Values, output: &Outpu
             .service
             .find(&Actor::Operator, Action::Update, resource, &key)
             .await?;
-        let change = Change::Merge(input);
+        let change = match resource.members {
+            None => Change::Merge(input),
+            // The members of a document stand one level below its field.
+            Some(_) => Change::Patch(input),
+        };
         opened
             .service
             .update(&Actor::Operator, resource, current, Guard::Latest, &change)
@@ -213,28 +233,55 @@ fn read_key(resource: &Resource, text: &str) -> Result<Key> {
 
 /// Values of the command line; a key that clients name may stand among them.
 fn read_values(resource: &Resource, values: &Values) -> Result<Input> {
-    if let Some(data) = &values.data {
-        let mut text = data.clone();
-        if data == "-" {
-            text.clear();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .context("read standard input")?;
-        }
-        let input = json::read_input(resource, text.as_bytes(), Limits::default().json_depth_max);
-        return input.map_err(|problem| anyhow!(problem.detail.unwrap_or(problem.error)));
-    }
-    let mut input = Input::new(resource);
+    let mut input = match &values.data {
+        Some(data) => read_data(resource, data)?,
+        None => Input::new(resource),
+    };
+    let mut document = Document::default();
     for text in &values.values {
         let (name, value) = pair(text)?;
-        match resource.position(name) {
-            Some(position) => input.give_text(resource, position, value),
-            None if name == resource.key.field.as_str() => input.key = Some(value.to_owned()),
+        let is_key = name == resource.key.field.as_str();
+        match (&resource.members, resource.position(name)) {
+            (_, _) if is_key => input.key = Some(value.to_owned()),
+            _ if values.data.is_some() => {
+                bail!("give values either as FIELD=VALUE or as --data, not both")
+            }
+            (Some(members), _) => match member(resource, members, name, value) {
+                Ok(value) => drop(document.set(name, value)),
+                Err(fault) => input.fault(fault),
+            },
+            (None, Some(position)) => input.give_text(resource, position, value),
             // However lenient the API is: who types a name means a field.
-            None => input.refuse_unknown(resource, name),
+            (None, None) => input.refuse_unknown(resource, name),
         }
     }
+    if resource.members.is_some() && values.data.is_none() {
+        input.give_value(CONTENT, document.into_value());
+    }
     Ok(input)
+}
+
+fn member(
+    resource: &Resource,
+    members: &Members,
+    name: &str,
+    value: &str,
+) -> std::result::Result<String, Fault> {
+    members.check_name(resource, name)?;
+    json::typed_value(members, value, Limits::default().json_depth_max)
+        .map_err(|fault| members.fault(name, &fault))
+}
+
+fn read_data(resource: &Resource, data: &str) -> Result<Input> {
+    let mut text = data.to_owned();
+    if data == "-" {
+        text.clear();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("read standard input")?;
+    }
+    let input = json::read_input(resource, text.as_bytes(), Limits::default().json_depth_max);
+    input.map_err(|problem| anyhow!(problem.detail.unwrap_or(problem.error)))
 }
 
 fn pair(text: &str) -> Result<(&str, &str)> {
@@ -250,6 +297,12 @@ fn show(resource: &Resource, record: &Record, output: &Output) {
     }
     let mut table = new_table();
     table.add_row([resource.key.field.to_string(), record.key.to_string()]);
+    if resource.members.is_some() {
+        for (name, value) in Document::of(record).members() {
+            table.add_row([visible(name), visible(value)]);
+        }
+        return println!("{table}");
+    }
     for (field, value) in resource.fields.iter().zip(&record.values) {
         if field.kind != Kind::Password {
             table.add_row([field.name.to_string(), visible(&field.show(value))]);

@@ -279,13 +279,26 @@ size = { type = "integer", optional = true }
         app.request("DELETE", "/api/boxes/x").send().await.json()["error"],
         "Box not found"
     );
+    let json_patch = app
+        .request("PATCH", "/api/boxes/x")
+        .header("content-type", "application/json-patch+json");
     assert_eq!(
-        app.request("PATCH", "/api/boxes/x")
-            .json(json!({}))
-            .send()
-            .await
-            .json()["error"],
-        "Resource not found"
+        json_patch.body("[]").send().await.json()["error"],
+        "Resource not found",
+        "there is nothing to patch"
+    );
+    let merge_patch = app
+        .request("PATCH", "/api/boxes/x")
+        .json(json!({ "size": null }))
+        .send()
+        .await;
+    assert_eq!(
+        (merge_patch.status, merge_patch.json()),
+        (201, json!({ "message": "Box created" }))
+    );
+    assert_eq!(
+        app.get("/api/boxes/x").await.json(),
+        json!({ "name": "x", "size": null })
     );
     let deleted = app.request("DELETE", "/api/boxes/a").send().await;
     assert_eq!(

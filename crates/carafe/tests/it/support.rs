@@ -91,9 +91,14 @@ pub(crate) fn workspace() -> PathBuf {
 impl TestApp {
     /// The notes application.
     pub(crate) async fn notes() -> Self {
-        let declaration =
-            std::fs::read_to_string(workspace().join("apps/notes/carafe.toml")).unwrap();
-        Self::new(&declaration).await
+        Self::of("notes").await
+    }
+
+    /// The application in `apps/{name}`, with all of its files.
+    pub(crate) async fn of(name: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        copy(&workspace().join("apps").join(name), folder.path());
+        Self::start(folder, None).await
     }
 
     /// An application of `declaration`, the text of a `carafe.toml`.
@@ -247,6 +252,15 @@ impl TestApp {
         reply
     }
 
+    /// Asks for a page, as a browser does.
+    pub(crate) async fn get_html(&self, path: &str) -> Reply {
+        let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let request = self.request("GET", path).header("cookie", self.cookie());
+        let reply = request.header("accept", accept).send().await;
+        self.keep(&reply);
+        reply
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.request("POST", path).json(body).send().await
     }
@@ -343,6 +357,21 @@ impl TestApp {
                 true => cookies.remove(name),
                 false => cookies.insert(name.to_owned(), value.to_owned()),
             };
+        }
+    }
+}
+
+/// Copies the files of a folder and of those in it, but databases.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .unwrap();
+        match entry.is_dir() {
+            true => copy(&entry, &to.join(name)),
+            false if name.to_string_lossy().contains("data.db") => {}
+            false => drop(std::fs::copy(&entry, to.join(name)).unwrap()),
         }
     }
 }

@@ -1,24 +1,29 @@
-//! JSON, in and out: bodies to [`Input`], rows to bytes without a tree between.
+//! JSON in: bodies to [`Input`].
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::io::Write;
 
-use carafe_model::decimal;
 use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault};
-use carafe_model::field::Raw;
+use carafe_model::field::{Field, Raw};
 use carafe_model::kind::Kind as FieldKind;
 use carafe_model::number;
-use carafe_model::record::column;
-use carafe_model::resource::{Column, Resource};
-use carafe_model::value::{Cell, Row};
+use carafe_model::resource::Resource;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::condition;
+use super::document;
 use crate::error::{Kind, Problem};
+
+/// What a body that is an object means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The whole record, or those of its fields that are given.
+    Whole,
+    /// A merge patch (RFC 7396), in which null removes.
+    Patch,
+}
 
 /// Reads a body as a record's input. No body and `null` give an input that says nothing;
 /// faults of single members are noted in it, for the rules to be reported with them.
@@ -28,33 +33,59 @@ use crate::error::{Kind, Problem};
 /// A problem where the body as a whole is not JSON, nests deeper than `depth_max`, or is
 /// neither an object nor null.
 pub fn read_input(resource: &Resource, body: &[u8], depth_max: usize) -> Result<Input, Problem> {
+    read(resource, body, depth_max, Meaning::Whole)
+}
+
+/// Reads a body as a merge patch of a record.
+///
+/// # Errors
+///
+/// As [`read_input`], and where the body is null.
+pub fn read_patch(resource: &Resource, body: &[u8], depth_max: usize) -> Result<Input, Problem> {
+    let input = read(resource, body, depth_max, Meaning::Patch)?;
+    match input.empty && !body.contains(&b'{') {
+        true => Err(no_object()),
+        false => Ok(input),
+    }
+}
+
+fn read(
+    resource: &Resource,
+    body: &[u8],
+    depth_max: usize,
+    meaning: Meaning,
+) -> Result<Input, Problem> {
     let mut input = Input::new(resource);
     let text = checked(body, depth_max)?;
     match text.bytes().next() {
         None => {}
         Some(b'{') => {
             let mut deserializer = serde_json::Deserializer::from_str(text);
-            let visitor = Members {
-                resource,
-                input: &mut input,
+            let read = match &resource.members {
+                None => deserializer.deserialize_map(Members {
+                    resource,
+                    input: &mut input,
+                }),
+                Some(members) => deserializer
+                    .deserialize_map(document::Members::new(resource, members, meaning))
+                    .map(|object| object.give(&mut input)),
             };
-            deserializer
-                .deserialize_map(visitor)
-                .and_then(|()| deserializer.end())
+            read.and_then(|()| deserializer.end())
                 .map_err(|e| syntax(&e))?;
         }
         Some(_) => {
             serde_json::from_str::<IgnoredAny>(text).map_err(|e| syntax(&e))?;
             if text != "null" {
-                return Err(Problem::body(
-                    Kind::Validation,
-                    Code::Type,
-                    "The body must be a JSON object",
-                ));
+                return Err(no_object());
             }
         }
     }
     Ok(input)
+}
+
+fn no_object() -> Problem {
+    let text = "The body must be a JSON object";
+    Problem::body(Kind::Validation, Code::Type, text)
 }
 
 /// Reads a body as the value of the field at `position`; `None` where there is no body.
@@ -124,7 +155,7 @@ pub(crate) fn keeps_digits(text: &[u8]) -> bool {
 }
 
 /// The body as text without the white space around it, if it is UTF-8 and not too deep.
-fn checked(body: &[u8], depth_max: usize) -> Result<&str, Problem> {
+pub(super) fn checked(body: &[u8], depth_max: usize) -> Result<&str, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         Problem::malformed(format!(
             "byte {} of the body is not UTF-8",
@@ -159,7 +190,7 @@ pub(crate) fn depth(body: &[u8]) -> usize {
     deepest
 }
 
-fn syntax(error: &serde_json::Error) -> Problem {
+pub(super) fn syntax(error: &serde_json::Error) -> Problem {
     Problem::malformed(error.to_string())
 }
 
@@ -203,23 +234,29 @@ impl<'de> Visitor<'de> for Members<'_> {
 
 /// Gives `input` the field at `position` from the JSON text of its value.
 pub(crate) fn give(input: &mut Input, resource: &Resource, position: usize, text: &str) {
-    let field = &resource.fields[position];
-    let raw = match (&field.kind, text.as_bytes().first()) {
+    match raw(&resource.fields[position], text) {
+        Ok(raw) => input.give(resource, position, raw),
+        Err(fault) => input.refuse(position, fault),
+    }
+}
+
+/// The JSON text of a value for `field`, typed.
+pub(super) fn raw<'a>(field: &Field, text: &'a str) -> Result<Raw<'a>, Fault> {
+    Ok(match (&field.kind, text.as_bytes().first()) {
         (_, Some(b'n')) => Raw::Null,
         (FieldKind::Json, _) => match json_fault(text) {
             None => Raw::Json(compact(text)),
-            Some((code, rest)) => return input.refuse(position, field.fault(code, rest)),
+            Some((code, rest)) => return Err(field.fault(code, rest)),
         },
         (_, Some(b'"')) => match string(text) {
             Some(text) => Raw::Text(text),
-            None => return input.refuse(position, field.fault(Code::Character, HALF_CHARACTER)),
+            None => return Err(field.fault(Code::Character, HALF_CHARACTER)),
         },
         (_, Some(b't')) => Raw::Boolean(true),
         (_, Some(b'f')) => Raw::Boolean(false),
         (_, Some(b'[' | b'{') | None) => Raw::Compound(text),
         (_, Some(_)) => Raw::Number(text),
-    };
-    input.give(resource, position, raw);
+    })
 }
 
 const HALF_CHARACTER: &str = "must not have half a character (an unpaired surrogate)";
@@ -270,7 +307,7 @@ fn compact(text: &str) -> Cow<'_, str> {
 }
 
 /// Reads a string, borrowed where it has no escapes.
-struct TextSeed;
+pub(super) struct TextSeed;
 
 impl<'de> DeserializeSeed<'de> for TextSeed {
     type Value = Cow<'de, str>;
@@ -362,132 +399,6 @@ impl<'de> Visitor<'de> for Audit<'_> {
         }
         Ok(())
     }
-}
-
-/// How the rows of a resource are written as JSON objects: compiled once for the whole record,
-/// or for a request's `fields`.
-#[derive(Debug)]
-pub struct Encoder {
-    members: Vec<Member>,
-    /// Differs where the members differ, for entity tags.
-    pub shape: u32,
-}
-
-#[derive(Debug)]
-struct Member {
-    /// `{"title":` or `,"title":`.
-    prefix: String,
-    column: usize,
-    form: Form,
-}
-
-/// How a cell is written.
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    Plain,
-    Boolean,
-    Decimal(u8),
-    Json,
-}
-
-impl Encoder {
-    /// The whole record: the key, then every field but passwords.
-    #[must_use]
-    pub fn new(resource: &Resource) -> Self {
-        let fields = (0..resource.fields.len()).map(Column::Field);
-        Self::of(resource, std::iter::once(Column::Key).chain(fields))
-    }
-
-    /// The columns given, in their order; passwords are left out.
-    #[must_use]
-    pub fn of(resource: &Resource, columns: impl IntoIterator<Item = Column>) -> Self {
-        let mut members: Vec<Member> = Vec::new();
-        for column in columns {
-            let (index, form) = match column {
-                Column::Key => (column::KEY, Form::Plain),
-                Column::Field(position) => match resource.fields[position].kind {
-                    FieldKind::Password => continue,
-                    FieldKind::Boolean => (column::FIELDS + position, Form::Boolean),
-                    FieldKind::Decimal { scale } => {
-                        (column::FIELDS + position, Form::Decimal(scale))
-                    }
-                    FieldKind::Json => (column::FIELDS + position, Form::Json),
-                    FieldKind::String
-                    | FieldKind::Text
-                    | FieldKind::Integer
-                    | FieldKind::Number
-                    | FieldKind::Date
-                    | FieldKind::Datetime
-                    | FieldKind::Email
-                    | FieldKind::Url
-                    | FieldKind::Uuid
-                    | FieldKind::Choice(_)
-                    | FieldKind::Reference(_) => (column::FIELDS + position, Form::Plain),
-                },
-            };
-            let start = if members.is_empty() { '{' } else { ',' };
-            let prefix = format!("{start}\"{}\":", resource.column_name(column));
-            members.push(Member {
-                prefix,
-                column: index,
-                form,
-            });
-        }
-        let described: String = members
-            .iter()
-            .map(|member| format!("{}{:?}", &member.prefix[1..], member.form))
-            .collect();
-        let shape = condition::fingerprint(described.as_bytes());
-        Self { members, shape }
-    }
-
-    /// Appends the value of the only member, without its name.
-    pub fn write_value(&self, out: &mut Vec<u8>, row: &dyn Row) {
-        for member in &self.members {
-            member.form.write(out, row.cell(member.column));
-        }
-    }
-
-    /// Appends `row` as an object, with a member `url` at its end if one is given.
-    pub fn write(&self, out: &mut Vec<u8>, row: &dyn Row, url: Option<&str>) {
-        for member in &self.members {
-            out.extend_from_slice(member.prefix.as_bytes());
-            member.form.write(out, row.cell(member.column));
-        }
-        if let Some(url) = url {
-            out.extend_from_slice(b",\"url\":");
-            write_string(out, url);
-        }
-        out.push(b'}');
-    }
-}
-
-impl Form {
-    fn write(self, out: &mut Vec<u8>, cell: Cell<'_>) {
-        match (self, cell) {
-            (_, Cell::Null) => out.extend_from_slice(b"null"),
-            (Form::Boolean, Cell::Integer(value)) => {
-                out.extend_from_slice(if value == 0 { b"false" } else { b"true" })
-            }
-            (Form::Decimal(scale), Cell::Integer(units)) => {
-                let _ = write!(out, "\"{}\"", decimal::format(units, scale));
-            }
-            (_, Cell::Integer(value)) => {
-                out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes())
-            }
-            (_, Cell::Number(value)) => {
-                // `{:?}` is the shortest text that reads back the same, and valid JSON.
-                let _ = write!(out, "{value:?}");
-            }
-            (Form::Json, Cell::Text(text)) => out.extend_from_slice(text.as_bytes()),
-            (_, Cell::Text(text)) => write_string(out, text),
-        }
-    }
-}
-
-/// Appends `text` as a JSON string.
-pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("writing to a Vec does not fail");
 }
 
 #[cfg(test)]

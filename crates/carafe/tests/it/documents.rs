@@ -1,0 +1,415 @@
+//! Documents: named objects whose members have addresses of their own.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+const SETTINGS: &str = r#"
+[resources.settings]
+kind    = "document"
+history = true
+
+[resources.prices]
+kind    = "document"
+members = { label = "Price", value = { type = "decimal", scale = 2, min = 0, label = "Amount" } }
+require_if_match = true
+delete  = "hard"
+put     = "merge"
+
+[resources.prices.methods]
+collection = ["GET", "DELETE"]
+
+[limits]
+documents = 3
+"#;
+
+#[tokio::test]
+async fn a_put_replaces_and_creates_nothing_unless_declared() {
+    let app = TestApp::new(SETTINGS).await;
+    let put = |path: &'static str, body: Value| app.request("PUT", path).json(body).send();
+    assert_eq!(
+        put("/api/settings/ui", json!({ "theme": "dark" }))
+            .await
+            .status,
+        404
+    );
+    let made = app
+        .post("/api/settings/ui", json!({ "theme": "dark", "n": 1.50 }))
+        .await;
+    assert_eq!(made.status, 201);
+    assert_eq!(made.text(), r#"{"n":1.5,"theme":"dark"}"#);
+    assert_eq!(put("/api/settings/ui/none", json!(1)).await.status, 404);
+    assert_eq!(
+        put("/api/settings/ui", json!({ "a": [1, { "b": null }] }))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        app.get("/api/settings/ui/a").await.text(),
+        r#"[1,{"b":null}]"#
+    );
+    let taken = app.post("/api/settings/ui", json!({})).await;
+    assert_eq!(taken.status, 409);
+    let gone = app.request("DELETE", "/api/settings/ui").send().await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(app.get("/api/settings/ui/a").await.status, 404);
+    // A name is free again after a deletion.
+    assert_eq!(app.post("/api/settings/ui", json!({})).await.status, 201);
+    assert_eq!(app.get("/api/settings").await.text(), r#"{"ui":{}}"#);
+}
+
+#[tokio::test]
+async fn digits_and_order_survive_patches() {
+    let app = TestApp::new(SETTINGS).await;
+    let body = r#"{"z":12345678901234567890.123,"a":{"x":1,"y":2},"m":"t"}"#;
+    let made = app
+        .request("POST", "/api/settings/n")
+        .header("content-type", "application/json");
+    assert_eq!(made.body(body).send().await.status, 201);
+    let patch = |kind: &'static str, body: Value| {
+        app.request("PATCH", "/api/settings/n")
+            .header("content-type", kind)
+            .json(body)
+            .send()
+    };
+    let merged = patch(
+        "application/merge-patch+json",
+        json!({ "a": { "x": null }, "m": null }),
+    )
+    .await;
+    assert_eq!(
+        merged.text(),
+        r#"{"z":12345678901234567890.123,"a":{"y":2}}"#
+    );
+    let refused = patch(
+        "application/json-patch+json",
+        json!([{ "op": "remove", "path": "/a" }]),
+    )
+    .await;
+    assert_eq!(refused.status, 400, "its library counts in floats");
+    assert_eq!(
+        app.request("DELETE", "/api/settings/n/z")
+            .send()
+            .await
+            .status,
+        204
+    );
+    let ops = json!([
+        { "op": "add", "path": "/b~1c", "value": true },
+        { "op": "test", "path": "/a/y", "value": 2 },
+        { "op": "move", "from": "/a/y", "path": "/y" },
+    ]);
+    let patched = patch("application/json-patch+json", ops).await;
+    assert_eq!(patched.text(), r#"{"a":{},"b/c":true,"y":2}"#);
+    let failed =
+        json!([{ "op": "remove", "path": "/y" }, { "op": "test", "path": "/a", "value": 1 }]);
+    assert_eq!(
+        patch("application/json-patch+json", failed).await.status,
+        409
+    );
+    assert_eq!(
+        patch(
+            "application/json-patch+json",
+            json!([{ "op": "replace", "path": "", "value": [1] }])
+        )
+        .await
+        .status,
+        400
+    );
+    assert_eq!(
+        app.get("/api/settings/n").await.text(),
+        r#"{"a":{},"b/c":true,"y":2}"#
+    );
+    let member = app
+        .request("PATCH", "/api/settings/n/a")
+        .json(json!({ "k": 1, "l": null }));
+    assert_eq!(member.send().await.text(), r#"{"k":1}"#);
+    let member = app
+        .request("PATCH", "/api/settings/n/a")
+        .header("content-type", "application/json-patch+json");
+    let refused = member.body("[]").send().await;
+    assert_eq!(
+        (refused.status, refused.header("accept-patch")),
+        (415, "application/merge-patch+json")
+    );
+    let history = app.get("/api/settings/n/history").await.json();
+    assert_eq!(
+        history["history"][0]["record"],
+        json!({ "a": { "k": 1 }, "b/c": true, "y": 2 })
+    );
+    assert_eq!(
+        app.request("PATCH", "/api/settings/n")
+            .json(json!({ "history": 1 }))
+            .send()
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn values_are_kept_in_the_one_form_of_their_type() {
+    let app = TestApp::new(SETTINGS).await;
+    let made = app
+        .post("/api/prices/tea", json!({ "green": "2.5", "black": "3" }))
+        .await;
+    assert_eq!(made.text(), r#"{"black":"3.00","green":"2.50"}"#);
+    let reply = app
+        .request("PUT", "/api/prices/tea")
+        .header("if-match", made.header("etag"))
+        .json(json!({ "white": "9.99" }))
+        .send()
+        .await;
+    assert_eq!(
+        reply.text(),
+        r#"{"black":"3.00","green":"2.50","white":"9.99"}"#
+    );
+    let sent = app
+        .request("PUT", "/api/prices/tea/white")
+        .header("if-match", "*")
+        .json(json!("1"))
+        .send()
+        .await;
+    assert_eq!((sent.status, sent.text().as_str()), (200, "\"1.00\""));
+    assert!(!sent.has("etag"), "stored in another form than it was sent");
+    let bare = app.request("DELETE", "/api/prices/tea/white").send().await;
+    assert_eq!(bare.status, 428);
+}
+
+#[tokio::test]
+async fn a_member_has_an_entity_tag_and_preconditions() {
+    let app = TestApp::of("stock").await;
+    let path = "/stock/fruit/apple";
+    let read = app.get(path).await;
+    let tag = read.header("etag").to_owned();
+    let known = app
+        .request("GET", path)
+        .header("if-none-match", &tag)
+        .send()
+        .await;
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    let head = app.request("HEAD", path).send().await;
+    assert_eq!((head.status, head.header("etag")), (200, tag.as_str()));
+    assert_ne!(app.get("/stock/fruit/banana").await.header("etag"), tag);
+    let put = |name: &'static str, value: String| {
+        app.request("PUT", path)
+            .header(name, value)
+            .json(json!(1))
+            .send()
+    };
+    assert_eq!(put("if-match", tag.clone()).await.status, 200);
+    let stale = put("if-match", tag).await;
+    assert_eq!(stale.status, 412);
+    assert_eq!(stale.header("etag"), app.get(path).await.header("etag"));
+    assert_eq!(put("if-none-match", "*".to_owned()).await.status, 412);
+    let new = app
+        .request("PUT", "/stock/fruit/kiwi")
+        .header("if-none-match", "*");
+    assert_eq!(new.json(json!(1)).send().await.status, 201);
+    let lost = app
+        .request("PUT", "/stock/fruit/lime")
+        .header("if-match", "*");
+    assert_eq!(lost.json(json!(1)).send().await.status, 412);
+    let options = app.request("OPTIONS", path).send().await;
+    assert_eq!(
+        options.header("allow"),
+        "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
+    );
+    assert_eq!(
+        options.header("accept-patch"),
+        "application/merge-patch+json"
+    );
+    assert_eq!(app.post(path, json!(1)).await.status, 405);
+    // Nothing changes where the same value is sent again.
+    let before = app.get(path).await.header("etag").to_owned();
+    app.request("PUT", path).json(json!(1)).send().await;
+    assert_eq!(app.get(path).await.header("etag"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patches_of_different_members_at_once_all_stay() {
+    let app = TestApp::of("stock").await;
+    let writes: Vec<_> = (0..60)
+        .map(|number| {
+            let (path, body) = match number % 3 {
+                0 => (
+                    "/stock/fruit".to_owned(),
+                    json!({ format!("m{number}"): number }),
+                ),
+                1 => (format!("/stock/fruit/m{number}"), json!(number)),
+                _ => (
+                    "/stock/late".to_owned(),
+                    json!({ format!("m{number}"): number }),
+                ),
+            };
+            let method = if number % 3 == 1 { "PUT" } else { "PATCH" };
+            tokio::spawn(app.request(method, &path).json(body).send())
+        })
+        .collect();
+    let mut created = 0;
+    for (number, write) in writes.into_iter().enumerate() {
+        let reply = write.await.unwrap();
+        assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
+        created += usize::from(number % 3 == 2 && reply.status == 201);
+    }
+    assert_eq!(
+        created, 1,
+        "one of those that patched what was not there has made it"
+    );
+    let fruit = app.get("/stock/fruit").await.json();
+    let late = app.get("/stock/late").await.json();
+    for number in 0..60 {
+        let document = if number % 3 == 2 { &late } else { &fruit };
+        assert_eq!(document[format!("m{number}")], number, "{document}");
+    }
+    assert_eq!(fruit["apple"], 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_take_one_name_one_succeeds() {
+    let app = TestApp::of("stock").await;
+    let posts: Vec<_> = (0..20)
+        .map(|number| {
+            let request = app
+                .request("POST", "/stock/one")
+                .json(json!({ "by": number }));
+            tokio::spawn(request.send())
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for post in posts {
+        statuses.push(post.await.unwrap().status);
+    }
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert!(
+        statuses.iter().all(|status| matches!(status, 201 | 400)),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_map_has_a_limit_and_leads_on() {
+    let app = TestApp::new(SETTINGS).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        assert_eq!(
+            app.post(&format!("/api/settings/{name}"), json!({}))
+                .await
+                .status,
+            201
+        );
+    }
+    let (mut path, mut seen) = ("/api/settings".to_owned(), HashSet::new());
+    loop {
+        let reply = app.get(&path).await;
+        assert_eq!(
+            (reply.status, reply.header("x-total-count")),
+            (200, "5"),
+            "{path}"
+        );
+        let map = reply.json();
+        assert!(map.as_object().unwrap().len() <= 3);
+        assert!(
+            map.as_object()
+                .unwrap()
+                .keys()
+                .all(|name| seen.insert(name.clone()))
+        );
+        let link = reply.header("link").to_owned();
+        let next = link.split(", ").find(|part| part.ends_with("rel=\"next\""));
+        match next {
+            Some(next) => path = next[1..].split('>').next().unwrap().to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    let cases = [
+        ("name__in=a,e", 200),
+        ("sort=-name&per_page=1", 200),
+        ("per_page=4", 400),
+        ("fields=name", 400),
+        ("nmae=a", 400),
+    ];
+    for (query, status) in cases {
+        assert_eq!(
+            app.get(&format!("/api/settings?{query}")).await.status,
+            status,
+            "{query}"
+        );
+    }
+    assert_eq!(app.get("/api/settings/a?fields=name").await.status, 400);
+    for name in ["x", "y"] {
+        app.post(&format!("/api/prices/{name}"), json!({})).await;
+    }
+    let all = app
+        .request("DELETE", "/api/prices")
+        .header("if-match", "*")
+        .send()
+        .await;
+    assert_eq!(all.status, 204);
+    assert_eq!(app.get("/api/prices").await.text(), "{}");
+}
+
+#[tokio::test]
+async fn a_document_does_not_outgrow_the_limit_of_a_body() {
+    let declaration = "[limits]\nbody = \"1 KiB\"\n[resources.notes]\nkind = \"document\"\n";
+    let app = TestApp::new(declaration).await;
+    assert_eq!(app.post("/api/notes/a", json!({})).await.status, 201);
+    let mut stored = String::new();
+    let mut refused = 0;
+    for number in 0..40 {
+        let patch = json!({ format!("m{number}"): "x".repeat(50) });
+        let reply = app
+            .request("PATCH", "/api/notes/a")
+            .json(patch)
+            .send()
+            .await;
+        match reply.status {
+            200 => stored = reply.text(),
+            400 => {
+                refused += 1;
+                assert_eq!(reply.json()["errors"][0]["code"], "too_large");
+            }
+            other => panic!("{other}: {}", reply.text()),
+        }
+    }
+    assert!(refused > 0 && stored.len() <= 1024);
+    assert_eq!(app.get("/api/notes/a").await.text(), stored);
+}
+
+#[tokio::test]
+async fn first_documents_are_read_with_all_their_mistakes() {
+    let declaration = "[resources.notes]\nkind = \"document\"\ninitial = \"first.json\"\n\
+                       members = { value = { type = \"integer\" } }\n";
+    let app = TestApp::with_file(declaration, "first.json", r#"{"b":{"x":1},"a":{}}"#).await;
+    assert_eq!(
+        app.get("/api/notes").await.text(),
+        r#"{"a":{},"b":{"x":1}}"#
+    );
+    let cases = [
+        (
+            r#"{"b":{"x":"1","y":2,"z":null},"..":{}}"#,
+            "document \"b\": x: Value must be a whole number; z: Value is required\n",
+        ),
+        (
+            r#"{"b":{},"b":{}}"#,
+            "document \"b\": the name stands twice",
+        ),
+        (
+            r#"{"..":{}}"#,
+            "document \"..\": the name must have 1 to 255",
+        ),
+        ("[]", "the file must be a JSON object"),
+        ("{", "the file must be JSON"),
+    ];
+    for (text, expected) in cases {
+        let refusal = TestApp::refusal(declaration, "first.json", text).await;
+        assert!(refusal.contains(expected), "{text}: {refusal}");
+    }
+}
