@@ -8,7 +8,7 @@ use crate::fold::fold;
 use crate::key::KeyKind;
 use crate::kind::Kind;
 use crate::near::nearest;
-use crate::resource::{Column, Order, Resource, Strictness};
+use crate::resource::{Column, Delete, Order, Resource, Strictness};
 use crate::value::Value;
 
 /// What a list shows.
@@ -27,6 +27,8 @@ pub struct Query {
     pub paged: bool,
     /// The columns that are answered, all if `None`.
     pub fields: Option<Vec<Column>>,
+    /// Those that are deleted softly, in place of the others.
+    pub deleted: bool,
 }
 
 /// A text to look for in the fields that `search` names.
@@ -76,7 +78,11 @@ pub enum Test {
 
 /// Parameters that lists have whatever their fields are called. A field of such a name is
 /// filtered as `page__eq=`.
-pub const PARAMETERS: [&str; 5] = ["page", "per_page", "sort", "fields", "q"];
+pub const PARAMETERS: [&str; 6] = ["page", "per_page", "sort", "fields", "q", DELETED];
+
+/// The parameter that asks for deleted records, where the resource keeps them; its one value is
+/// `only`.
+pub const DELETED: &str = "deleted";
 
 /// The most filters of one query.
 pub const FILTERS_MAX: usize = 50;
@@ -120,6 +126,7 @@ impl Query {
                 per_page: defaults.per_page,
                 paged: false,
                 fields: None,
+                deleted: false,
             },
             seen: Vec::new(),
             faults: Vec::new(),
@@ -170,6 +177,10 @@ impl Reader<'_> {
             "per_page" => self.per_page(value),
             "sort" => self.sort(value),
             "fields" if self.resource.members.is_none() => self.fields(value),
+            DELETED if self.resource.delete == Delete::Soft => match value {
+                "only" => self.query.deleted = true,
+                _ => self.fault(name, Code::Choice, "deleted must be only".to_owned()),
+            },
             "q" if !self.resource.search.is_empty() => match value.contains('\0') {
                 true => self.fault(
                     name,
@@ -400,6 +411,7 @@ impl Reader<'_> {
             .chain(own.filter(|name| match *name {
                 "q" => !self.resource.search.is_empty(),
                 "fields" => self.resource.members.is_none(),
+                DELETED => self.resource.delete == Delete::Soft,
                 _ => true,
             }))
     }

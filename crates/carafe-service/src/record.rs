@@ -84,8 +84,24 @@ impl Service {
         self.read(resource, Scope::Live, key).await
     }
 
+    /// Reads one record that is deleted softly; of several that had the key, the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] for those who may not delete; [`Error::NotFound`],
+    /// [`Error::Unavailable`].
+    pub async fn find_deleted(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        key: &Key,
+    ) -> Result<Record> {
+        authorize(actor, Action::Delete, resource)?;
+        self.read(resource, Scope::Deleted, key).await
+    }
+
     /// Reads a page of records, hands each row to `each` in order, and returns how many match
-    /// in all, in the same snapshot.
+    /// in all, in the same snapshot. Deleted ones are for those who may delete.
     ///
     /// # Errors
     ///
@@ -97,9 +113,13 @@ impl Service {
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
     ) -> Result<u64> {
-        authorize(actor, Action::Read, resource)?;
+        let (action, scope) = match query.deleted {
+            false => (Action::Read, Scope::Live),
+            true => (Action::Delete, Scope::Deleted),
+        };
+        authorize(actor, action, resource)?;
         self.store
-            .list(resource, Scope::Live, query, each)
+            .list(resource, scope, query, each)
             .await
             .map_err(|error| self.error(error, resource))
     }
@@ -354,22 +374,28 @@ impl Service {
         revisions.map_err(|error| self.error(error, resource))
     }
 
-    /// Restores a record that was deleted softly, and what its deletion took along.
+    /// Restores a record that [`find_deleted`](Self::find_deleted) gave, and what its deletion
+    /// took along, and returns it as stored.
     ///
     /// # Errors
     ///
-    /// [`Error::Forbidden`]; [`Error::NotFound`] when no deleted record has the key;
+    /// [`Error::Forbidden`]; [`Error::NotFound`] when it has been restored meanwhile;
     /// [`Error::Taken`] when its unique values have been given to another;
-    /// [`Error::ParentDeleted`]; [`Error::Full`], [`Error::Unavailable`].
-    pub async fn restore(&self, actor: &Actor, resource: &Resource, key: &Key) -> Result<Record> {
+    /// [`Error::ParentDeleted`]; [`Error::Full`], [`Error::Unavailable`]. Nothing is changed
+    /// then.
+    pub async fn restore(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        current: &Record,
+    ) -> Result<Record> {
         authorize(actor, Action::Delete, resource)?;
-        let current = self.read(resource, Scope::Deleted, key).await?;
         match self
             .store
-            .restore(resource, &current, self.stamp(actor))
+            .restore(resource, current, self.stamp(actor))
             .await
         {
-            Ok(()) => self.read(resource, Scope::Live, key).await,
+            Ok(()) => self.read(resource, Scope::Live, &current.key).await,
             Err(StoreError::Stale) => Err(not_found(resource)),
             Err(error) => Err(self.error(error, resource)),
         }

@@ -304,6 +304,7 @@ mod tests {
             per_page: 10,
             paged: false,
             fields: None,
+            deleted: false,
         }
     }
 

@@ -509,6 +509,7 @@ mod tests {
             per_page: 100,
             paged: false,
             fields: None,
+            deleted: false,
         };
         let mut listed = 0;
         let total = store

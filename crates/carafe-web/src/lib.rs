@@ -38,7 +38,7 @@ use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
 use crate::api::request::{ACCEPT_PATCH, MERGE_PATCH};
-use crate::api::{document, field, list, record, reply};
+use crate::api::{deleted, document, field, list, record, reply};
 use crate::call::{Body, Call, Response};
 use crate::error::Problem;
 use crate::negotiate::Accept;
@@ -59,7 +59,13 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
     use ApiPlace::{Collection, Field, History, Item, Member, NoRecord, Search};
     let app = &call.app;
     let of_part;
+    let is_deleted = matches!(&place, Item(at, _) if deleted::is_asked(call, at.resource));
     let (at, methods, allow) = match &place {
+        Item(at, _) if is_deleted => {
+            let methods = deleted::methods(at.resource);
+            of_part = (app::allow(&methods), methods);
+            (at, of_part.1.as_slice(), &of_part.0)
+        }
         Collection(at) => (
             at,
             at.resource.methods.collection.as_slice(),
@@ -95,6 +101,7 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
     let Some(verb) = verb else {
         let patch = match place {
             Member(..) => MERGE_PATCH,
+            Item(..) if is_deleted => MERGE_PATCH,
             _ => ACCEPT_PATCH,
         };
         let patch = methods.contains(&Verb::Patch).then_some(patch);
@@ -112,6 +119,8 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         (Collection(at), Verb::Post) => record::create(call, at, None, body).await,
         (Collection(at), Verb::Delete) => record::delete_all(call, at).await,
         (Search(at), _) => list::search(call, at).await,
+        (Item(at, key), Verb::Get) if is_deleted => deleted::show(call, at, key).await,
+        (Item(at, key), _) if is_deleted => deleted::restore(call, at, key, body).await,
         (Item(at, key), Verb::Get) => record::show(call, at, key).await,
         (Item(at, key), Verb::Post) => record::create(call, at, Some(key), body).await,
         (Item(at, key), Verb::Put) => record::replace(call, at, key, body).await,

@@ -33,10 +33,12 @@ pub enum Target {
     Detail,
     Edit,
     Delete,
+    /// The question whether a deleted record is to come back.
+    Restore,
 }
 
 impl Target {
-    const ALL: [(&'static str, Target); 8] = [
+    const ALL: [(&'static str, Target); 9] = [
         ("list", Target::List),
         ("index", Target::List),
         ("new", Target::New),
@@ -45,6 +47,7 @@ impl Target {
         ("edit", Target::Edit),
         ("update", Target::Edit),
         ("delete", Target::Delete),
+        ("restore", Target::Restore),
     ];
 
     /// The target that templates call `name`.
@@ -64,7 +67,7 @@ impl Target {
     pub fn needs_key(self) -> bool {
         match self {
             Target::List | Target::New => false,
-            Target::Detail | Target::Edit | Target::Delete => true,
+            Target::Detail | Target::Edit | Target::Delete | Target::Restore => true,
         }
     }
 }
@@ -115,6 +118,7 @@ impl Links {
             Target::Detail => own,
             Target::Edit => own + "/edit",
             Target::Delete => own + "/delete",
+            Target::Restore => own + "/restore",
         }
     }
 
@@ -127,7 +131,7 @@ impl Links {
     ) -> String {
         match target {
             Target::New => self.new_record(resource, parent),
-            Target::List | Target::Detail | Target::Edit | Target::Delete => {
+            Target::List | Target::Detail | Target::Edit | Target::Delete | Target::Restore => {
                 self.list(resource, parent)
             }
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use carafe_model::key::Key;
 use carafe_model::near::nearest;
-use carafe_model::resource::Resource;
+use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use percent_encoding::percent_decode_str;
 
@@ -61,6 +61,8 @@ pub enum PagePlace<'a> {
     Show(Of<'a>, Key),
     Edit(Of<'a>, Key),
     Delete(Of<'a>, Key),
+    /// The question whether a deleted record is to come back.
+    Restore(Of<'a>, Key),
 }
 
 impl<'a> PagePlace<'a> {
@@ -73,7 +75,8 @@ impl<'a> PagePlace<'a> {
             | PagePlace::New(of)
             | PagePlace::Show(of, _)
             | PagePlace::Edit(of, _)
-            | PagePlace::Delete(of, _) => Some(of),
+            | PagePlace::Delete(of, _)
+            | PagePlace::Restore(of, _) => Some(of),
         }
     }
 
@@ -81,7 +84,10 @@ impl<'a> PagePlace<'a> {
     #[must_use]
     pub fn takes_form(&self) -> bool {
         match self {
-            PagePlace::New(_) | PagePlace::Edit(..) | PagePlace::Delete(..) => true,
+            PagePlace::New(_)
+            | PagePlace::Edit(..)
+            | PagePlace::Delete(..)
+            | PagePlace::Restore(..) => true,
             PagePlace::Home | PagePlace::List(_) | PagePlace::Show(..) => false,
         }
     }
@@ -261,6 +267,9 @@ fn find_page<'a>(schema: &'a Schema, segments: &[&str]) -> Option<PagePlace<'a>>
         [text] => Some(PagePlace::Show(of, key(text)?)),
         [text, "edit"] => Some(PagePlace::Edit(of, key(text)?)),
         [text, "delete"] => Some(PagePlace::Delete(of, key(text)?)),
+        [text, "restore"] if resource.delete == Delete::Soft => {
+            Some(PagePlace::Restore(of, key(text)?))
+        }
         _ => None,
     }
 }
@@ -377,6 +386,7 @@ mod tests {
             ("/users/5", "page users - show 5"),
             ("/users/5/edit", "page users - edit 5"),
             ("/users/5/delete", "page users - delete 5"),
+            ("/users/5/restore", "page users - restore 5"),
             ("/users/5/emails/new", "page emails 5 new"),
             ("/users/5/emails/7", "page emails 5 show 7"),
             ("/emails", "nothing"),
@@ -418,6 +428,7 @@ mod tests {
             Place::Page(PagePlace::Show(of, key)) => page(of, &format!("show {key}")),
             Place::Page(PagePlace::Edit(of, key)) => page(of, &format!("edit {key}")),
             Place::Page(PagePlace::Delete(of, key)) => page(of, &format!("delete {key}")),
+            Place::Page(PagePlace::Restore(of, key)) => page(of, &format!("restore {key}")),
             Place::Static(path) => format!("static {path}"),
             Place::Problem(slug) => format!("problem {slug}"),
         }

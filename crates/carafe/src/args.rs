@@ -82,6 +82,15 @@ pub enum Command {
         /// The record's key
         key: String,
     },
+    /// Restore a record that was deleted softly, with what its deletion took along
+    Restore {
+        #[command(flatten)]
+        target: Target,
+        /// The record's key
+        key: String,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
@@ -158,6 +167,9 @@ pub struct List {
     /// Records on a page
     #[arg(long, value_name = "NUMBER")]
     pub per_page: Option<u64>,
+    /// Those that were deleted softly, in place of the others
+    #[arg(long)]
+    pub deleted: bool,
     #[command(flatten)]
     pub output: Output,
 }

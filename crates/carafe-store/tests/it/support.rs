@@ -162,6 +162,7 @@ impl Bed {
             per_page: 100,
             paged: false,
             fields: None,
+            deleted: false,
         }
     }
 

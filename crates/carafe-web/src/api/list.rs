@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use carafe_model::fault::{Code, Fault};
-use carafe_model::query::{Defaults, Filter, Query, Test};
-use carafe_model::resource::{Column, Lists, Method, Resource, Strictness};
+use carafe_model::query::{DELETED, Defaults, Filter, Query, Test};
+use carafe_model::resource::{Column, Delete, Lists, Method, Resource, Strictness};
 use http::header::{HeaderName, LINK};
 use http::{HeaderValue, StatusCode};
 
@@ -80,7 +80,11 @@ pub(super) fn read_query(
 ///
 /// A problem with every unknown or malformed parameter, also where the resource is lenient.
 pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
-    let shaping = |name: &str| matches!(name, "page" | "per_page" | "sort" | "fields");
+    let keeps = at.resource.delete == Delete::Soft;
+    let shaping = |name: &str| match name {
+        "page" | "per_page" | "sort" | "fields" => true,
+        name => name == DELETED && keeps,
+    };
     let faults: Vec<Fault> = call
         .parameters()
         .filter(|(name, _)| shaping(name))
@@ -179,10 +183,10 @@ async fn records(
     query: &Query,
     body: &mut Vec<u8>,
 ) -> Result<u64, Problem> {
-    let chosen = query
-        .fields
-        .as_ref()
-        .map(|columns| Encoder::of(at.resource, columns.iter().copied()));
+    let chosen = match &query.fields {
+        Some(columns) => Some(Encoder::of(at.resource, columns.iter().copied())),
+        None => query.deleted.then(|| Encoder::of_deleted(at.resource)),
+    };
     let encoder = chosen
         .as_ref()
         .unwrap_or(&call.app.plan(at.resource).encoder);
@@ -191,7 +195,12 @@ async fn records(
         if !std::mem::take(&mut first) {
             body.push(b',');
         }
-        encoder.write(body, row, super::reply::url(call, at, row).as_deref());
+        // A deleted record has no address of its own.
+        let url = match query.deleted {
+            false => super::reply::url(call, at, row),
+            true => None,
+        };
+        encoder.write(body, row, url.as_deref());
     };
     let total = call
         .app

@@ -42,6 +42,7 @@ async fn count(visit: &Visit<'_>, resource: &Resource) -> Result<Option<u64>, Pr
         per_page: 1,
         paged: true,
         fields: None,
+        deleted: false,
     };
     let call = visit.call;
     let counted = call

@@ -1,5 +1,6 @@
 //! Pages for people: handlers over the service's verbs, and what templates see.
 
+pub mod deleted;
 pub mod document;
 pub mod error;
 pub mod form;
@@ -78,6 +79,7 @@ async fn show(visit: &Visit<'_>, place: PagePlace<'_>) -> PageResult {
         }
         PagePlace::Edit(of, key) => record::edit(visit, of.resource, &key).await,
         PagePlace::Delete(of, key) => record::confirm_delete(visit, of.resource, &key).await,
+        PagePlace::Restore(of, key) => deleted::confirm(visit, of.resource, &key).await,
     }
 }
 
@@ -91,6 +93,10 @@ async fn post<B: Body>(
     let visit = &desk.visit;
     let (resource, key) = match &place {
         PagePlace::New(of) => (of.resource, None),
+        PagePlace::Restore(of, key) => {
+            deleted::require(visit, of.resource, key).await?;
+            (of.resource, Some(key))
+        }
         PagePlace::Edit(of, key) | PagePlace::Delete(of, key) => {
             record::require(visit, of.resource, key).await?;
             (of.resource, Some(key))
@@ -113,7 +119,9 @@ async fn post<B: Body>(
     }
     if let Err(refusal) = desk.check(&content) {
         return match (&place, refusal) {
-            (_, csrf::Refusal::CrossSite) | (PagePlace::Delete(..), _) => Err(bad_form(refusal)),
+            (_, csrf::Refusal::CrossSite) | (PagePlace::Delete(..) | PagePlace::Restore(..), _) => {
+                Err(bad_form(refusal))
+            }
             _ if resource.members.is_some() => {
                 let page = document::refuse_token(visit, resource, key, &content).await?;
                 Ok(desk.to_response(page))
@@ -131,6 +139,7 @@ async fn post<B: Body>(
         PagePlace::New(_) => record::create(visit, resource, &content).await?,
         PagePlace::Edit(_, key) => record::update(visit, resource, key, &content).await?,
         PagePlace::Delete(_, key) => record::delete(visit, resource, key).await?,
+        PagePlace::Restore(_, key) => deleted::restore(visit, resource, key).await?,
         PagePlace::Home | PagePlace::List(_) | PagePlace::Show(..) => {
             return Err(Problem::not_found());
         }

@@ -59,8 +59,13 @@ pub async fn list(visit: &Visit<'_>, resource: &Resource) -> PageResult {
         ("list_url", Value::from(list_path(visit, resource))),
         ("new_url", Value::from(new_path(visit, resource))),
         ("parent", parent(visit, resource).await),
+        ("deleted", Value::from(query.deleted)),
     ]);
-    visit.render(list_view(resource, values))
+    let mut view = list_view(resource, values);
+    if query.deleted {
+        view.title = format!("Deleted {}", resource.label_plural);
+    }
+    visit.render(view)
 }
 
 /// The record that the list is under, as `heading` and `url`; none where it has no page.
@@ -482,7 +487,7 @@ fn differences(resource: &Resource, typed: &Typed, stored: &Record) -> Value {
 }
 
 /// A page about one record.
-async fn show_record(
+pub(super) async fn show_record(
     visit: &Visit<'_>,
     resource: &Resource,
     record: Record,
@@ -711,11 +716,12 @@ pub(super) async fn views(
 }
 
 /// Names that templates have for something else.
-const NAMES_TAKEN: [&str; 21] = [
+const NAMES_TAKEN: [&str; 22] = [
     "app",
     "cancel_url",
     "children",
     "columns",
+    "deleted",
     "differences",
     "editing",
     "fields",

@@ -106,5 +106,6 @@ pub(super) fn plain_query(order: &[Order], per_page: u64) -> Query {
         per_page,
         paged: true,
         fields: None,
+        deleted: false,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use carafe_model::resource::{Method, Resource};
+use carafe_model::resource::{Delete, Method, Resource};
 use carafe_model::schema::Schema;
 use minijinja::value::Value;
 
@@ -128,5 +128,9 @@ fn describe(links: &Links, resource: &Resource) -> Value {
         ("can_create", Value::from(offers(resource, Offer::Create))),
         ("can_update", Value::from(offers(resource, Offer::Update))),
         ("can_delete", Value::from(offers(resource, Offer::Delete))),
+        (
+            "can_restore",
+            Value::from(resource.delete == Delete::Soft && offers(resource, Offer::Delete)),
+        ),
     ])
 }

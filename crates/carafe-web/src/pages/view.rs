@@ -171,6 +171,10 @@ impl Object for RecordView {
             }
             Some(Column::Key) => Some(key_value(&self.record.key)),
             None if key == "id" => Some(key_value(&self.record.key)),
+            None if key == "deleted_at" => Some(match &self.record.deleted_at {
+                Some(at) => Value::from_object(Moment(at.clone())),
+                None => Value::from(()),
+            }),
             None if key == "version" => Some(Value::from(self.record.version)),
             None if key == "members" && self.resource().members.is_some() => {
                 Some(members(&self.record))

@@ -38,6 +38,11 @@ pub fn run(args: Args) -> Result<()> {
             output,
         } => record::update(&target, &key, &values, &output),
         Command::Delete { target, key } => record::delete(&target, &key),
+        Command::Restore {
+            target,
+            key,
+            output,
+        } => record::restore(&target, &key, &output),
     }
 }
 

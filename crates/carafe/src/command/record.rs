@@ -1,4 +1,4 @@
-//! `carafe list`, `get`, `create`, `update` and `delete`: the same verbs as the API's, over the
+//! `carafe list`, `get`, `create`, `update`, `delete` and `restore`: the same verbs as the API's, over the
 //! same service.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use carafe_model::fault::Fault;
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::near::nearest;
-use carafe_model::query::{Defaults, Query};
+use carafe_model::query::{DELETED, Defaults, Query};
 use carafe_model::record::Record;
 use carafe_model::resource::{Resource, Strictness};
 use carafe_model::schema::Limits;
@@ -138,6 +138,7 @@ fn read_query(args: &List, opened: &Opened) -> Result<Query> {
     add("q", args.q.clone());
     add("page", args.page.map(|page| page.to_string()));
     add("per_page", args.per_page.map(|size| size.to_string()));
+    add(DELETED, args.deleted.then(|| "only".to_owned()));
     let defaults = Defaults {
         order: &opened.resource().order,
         per_page: 20,
@@ -219,6 +220,21 @@ pub(super) fn delete(target: &Target, key: &str) -> Result<()> {
             .await
     })?;
     println!("Deleted {} {key}", resource.label);
+    Ok(())
+}
+
+pub(super) fn restore(target: &Target, key: &str, output: &Output) -> Result<()> {
+    let opened = Opened::open(target)?;
+    let resource = opened.resource();
+    let key = read_key(resource, key)?;
+    let record = opened.run(async {
+        let service = &opened.service;
+        let deleted = service
+            .find_deleted(&Actor::Operator, resource, &key)
+            .await?;
+        service.restore(&Actor::Operator, resource, &deleted).await
+    })?;
+    show(resource, &record, output);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod bodies;
 mod conditions;
+mod deleted;
 mod documents;
 mod fields;
 mod lists;

@@ -1,7 +1,5 @@
 //! Settings of resources: keys, parents, methods, history, texts.
 
-use carafe_model::actor::Actor;
-use carafe_model::key::Key;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -104,38 +102,27 @@ async fn a_deleted_record_comes_back_with_what_it_took_along() {
     }
     app.request("DELETE", "/api/users/1/emails/1").send().await;
     app.request("DELETE", "/api/users/1").send().await;
-    let service = app.service();
-    let users = service.schema().resource("users").unwrap();
+    let restore = || {
+        let request = app.request("PATCH", "/api/users/1?deleted=only");
+        request.json(json!({ "deleted_at": null })).send()
+    };
     let taken = app
         .post("/api/users", json!({ "name": "Other", "email": "a@b.c" }))
         .await;
     assert_eq!(taken.status, 201, "a unique value is free after deletion");
-    assert!(
-        service
-            .restore(&Actor::Operator, users, &Key::Integer(1))
-            .await
-            .is_err(),
-        "it is taken now"
-    );
+    let refused = restore().await;
+    assert_eq!(refused.status, 409, "it is taken now");
+    assert_eq!(refused.json()["errors"][0]["field"], "email");
     app.request("DELETE", "/api/users/2").send().await;
-    let restored = service
-        .restore(&Actor::Operator, users, &Key::Integer(1))
-        .await
-        .unwrap();
-    assert_eq!(restored.key, Key::Integer(1));
+    let restored = restore().await;
+    assert_eq!((restored.status, &restored.json()["id"]), (200, &json!(1)));
     let list = app.get("/api/users/1/emails").await.json();
     assert_eq!(
         (&list["total"], &list["emails"][0]["id"]),
         (&json!(1), &json!(2)),
         "only what the deletion hid"
     );
-    assert!(
-        service
-            .restore(&Actor::Operator, users, &Key::Integer(1))
-            .await
-            .is_err(),
-        "it is not deleted"
-    );
+    assert_eq!(restore().await.status, 404, "it is not deleted");
 }
 
 #[tokio::test]

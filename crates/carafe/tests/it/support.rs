@@ -40,7 +40,6 @@ pub(crate) struct TestApp {
 
 struct Running {
     folder: TempDir,
-    app: Arc<App>,
     database: Database,
     clock: Arc<AtomicI64>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
@@ -213,17 +212,11 @@ impl TestApp {
             cookies: Arc::default(),
             running: Arc::new(Running {
                 folder,
-                app,
                 database,
                 clock,
                 stop: Mutex::new(Some(stop)),
             }),
         }
-    }
-
-    /// The service behind the server, for verbs that have no address.
-    pub(crate) fn service(&self) -> &Service {
-        &self.running.app.service
     }
 
     /// Moves the clock on by a second.

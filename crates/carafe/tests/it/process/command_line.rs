@@ -126,6 +126,51 @@ fn records_are_created_shown_changed_listed_and_deleted() {
 }
 
 #[test]
+fn what_was_deleted_is_listed_and_restored() {
+    let folder = Folder::new("[resources.notes.fields]\ntitle = { type = \"string\" }\n");
+    folder.run(&["create", "notes", "title=Milk"]).ok();
+    folder.run(&["delete", "notes", "1"]).ok();
+    let deleted = folder.run(&["list", "notes", "--deleted"]).ok();
+    assert!(deleted.contains("| Milk "), "{deleted}");
+    let restored = folder.run(&["restore", "notes", "1", "--json"]).ok();
+    assert_eq!(restored.trim(), r#"{"id":1,"title":"Milk"}"#);
+    let again = folder.run(&["restore", "notes", "1"]).refused();
+    assert!(again.contains("no such record"), "{again}");
+    let none = folder.run(&["list", "notes", "--deleted"]).ok();
+    assert!(none.contains("0 in all"), "{none}");
+}
+
+#[test]
+fn documents_are_made_and_changed_by_their_members() {
+    let folder = Folder::new(
+        "[resources.stock]\nkind = \"document\"\n\
+         members = { value = { type = \"integer\", min = 0 } }\n",
+    );
+    folder
+        .run(&["create", "stock", "name=fruit", "apple=3", "fig=0"])
+        .ok();
+    let changed = folder
+        .run(&["update", "stock", "fruit", "apple=4", "--json"])
+        .ok();
+    assert_eq!(changed.trim(), r#"{"apple":4,"fig":0}"#);
+    folder
+        .run(&["create", "stock", "name=tea", "--data", "{}"])
+        .ok();
+    let all = folder.run(&["list", "stock", "--json"]).ok();
+    assert_eq!(all.trim(), r#"{"fruit":{"apple":4,"fig":0},"tea":{}}"#);
+    let faults = folder
+        .run(&["create", "stock", "apple=-1", "fig=x"])
+        .refused();
+    for text in [
+        "Name is required",
+        "apple: Value must be at least 0",
+        "fig: Value must be a whole",
+    ] {
+        assert!(faults.contains(text), "{text}: {faults}");
+    }
+}
+
+#[test]
 fn values_can_come_from_standard_input() {
     let folder = Folder::notes();
     folder.write("note.json", r#"{"title":"Piped","content":"c"}"#);
