@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::declaration::reserved;
 use crate::resource::Resource;
 
 /// An application as its declaration resolves it.
@@ -26,6 +27,38 @@ impl Schema {
         self.resources
             .iter()
             .find(|resource| resource.name.as_str() == name)
+    }
+
+    /// What else answers at `path` or below its first part, in words; nothing where a page of
+    /// the application's own can be there.
+    #[must_use]
+    pub fn owner_of(&self, path: &str) -> Option<String> {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        let within = |prefix: &&String| {
+            let rest = path.strip_prefix(prefix.as_str());
+            !prefix.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if reserved::PATHS.contains(&first) {
+            return Some("a path of Carafe's own".to_owned());
+        }
+        if self.prefixes.iter().any(|prefix| within(&prefix)) {
+            return Some("within the API".to_owned());
+        }
+        let at_root = self.prefixes.iter().any(String::is_empty);
+        let has_place = |resource: &&Resource| {
+            resource.name.as_str() == first && (at_root || resource.pages.is_some())
+        };
+        let has_form = |resource: &&Resource| {
+            resource
+                .pages
+                .as_ref()
+                .is_some_and(|pages| pages.new_path == path)
+        };
+        if let Some(resource) = self.resources.iter().find(has_place) {
+            return Some(format!("a path of the resource `{}`", resource.name));
+        }
+        let form = self.resources.iter().find(has_form)?;
+        Some(format!("the form of the resource `{}`", form.name))
     }
 }
 

@@ -55,7 +55,10 @@ pub async fn handle<B: Body>(
         secure,
         local,
     };
-    let (api, place) = choose(&call, route::find(&call.app.schema, call.path()));
+    let (api, place) = match call.app.site.own.find(call.path()) {
+        Some(page) => (false, Some(Place::Own(page))),
+        None => choose(&call, route::find(&call.app.schema, call.path())),
+    };
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
         None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),

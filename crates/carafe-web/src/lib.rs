@@ -49,6 +49,7 @@ async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Respo
     match place {
         Place::Api(place) => api(call, place, body).await,
         Place::Page(place) => pages::answer(call, place, body).await,
+        Place::Own(page) => pages::own::answer(call, page, body).await,
         Place::Static(path) => pages::file(call, &path).await,
         Place::Problem(slug) => pages::explain(call, &slug),
     }

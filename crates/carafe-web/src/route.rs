@@ -8,11 +8,15 @@ use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use percent_encoding::percent_decode_str;
 
+use crate::pages::own::OwnPage;
+
 /// What a path names.
 #[derive(Debug, PartialEq)]
 pub enum Place<'a> {
     Api(ApiPlace<'a>),
     Page(PagePlace<'a>),
+    /// A page of the application's own.
+    Own(&'a OwnPage),
     /// Files that pages load.
     Static(String),
     /// The explanation of a kind of problem.
@@ -429,6 +433,7 @@ mod tests {
             Place::Page(PagePlace::Edit(of, key)) => page(of, &format!("edit {key}")),
             Place::Page(PagePlace::Delete(of, key)) => page(of, &format!("delete {key}")),
             Place::Page(PagePlace::Restore(of, key)) => page(of, &format!("restore {key}")),
+            Place::Own(_) => "own".to_owned(),
             Place::Static(path) => format!("static {path}"),
             Place::Problem(slug) => format!("problem {slug}"),
         }

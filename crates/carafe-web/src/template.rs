@@ -29,6 +29,9 @@ const DEPTH_MAX: usize = 8;
 /// extend the one that it replaces.
 const OWN: &str = "carafe/";
 
+/// Where the application's pages are among the templates.
+pub const PAGES: &str = "pages/";
+
 /// Our own, compiled once.
 static OWN_ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -93,12 +96,13 @@ impl fmt::Display for TemplateError {
 impl std::error::Error for TemplateError {}
 
 impl Templates {
-    /// Our templates and those in `folder`, which may not be there.
+    /// Our templates and those in the folders `templates` and `pages` of `root`, which need not
+    /// be there.
     ///
     /// # Errors
     ///
     /// Every template that cannot be read or compiled.
-    pub fn new(folder: Option<&Path>, links: &Arc<Links>) -> Result<Self, TemplateError> {
+    pub fn new(root: Option<&Path>, links: &Arc<Links>) -> Result<Self, TemplateError> {
         let mut environment = OWN_ENVIRONMENT.clone();
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_formatter(format);
@@ -106,12 +110,15 @@ impl Templates {
         environment.set_debug(true);
         add_functions(&mut environment, links);
         let mut mistakes = Vec::new();
-        if let Some(folder) = folder.filter(|folder| folder.exists()) {
-            let mut reader = Reader {
-                environment: &mut environment,
-                mistakes: &mut mistakes,
-            };
-            reader.folder(folder, "", 0);
+        for (name, prefix) in [("templates", ""), ("pages", PAGES)] {
+            let folder = root.map(|root| root.join(name));
+            if let Some(folder) = folder.filter(|folder| folder.exists()) {
+                let mut reader = Reader {
+                    environment: &mut environment,
+                    mistakes: &mut mistakes,
+                };
+                reader.folder(&folder, prefix, 0);
+            }
         }
         if mistakes.is_empty() {
             Ok(Self { environment })
@@ -124,6 +131,17 @@ impl Templates {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.environment.get_template(name).is_ok()
+    }
+
+    /// The names of the application's pages: `index.html`, `shop/about.html`.
+    #[must_use]
+    pub fn pages(&self) -> Vec<String> {
+        let names = self.environment.templates().map(|(name, _)| name);
+        let mut pages: Vec<String> = names
+            .filter_map(|name| name.strip_prefix(PAGES).map(str::to_owned))
+            .collect();
+        pages.sort_unstable();
+        pages
     }
 
     /// Renders the first of `names` that is there.
@@ -174,6 +192,10 @@ impl Reader<'_> {
                 false => self.file(&path, name),
                 true if format!("{name}/") == OWN => {
                     let message = "the name `carafe` is for the built-in templates".to_owned();
+                    self.mistake(&path, None, message);
+                }
+                true if format!("{name}/") == PAGES => {
+                    let message = "pages are in the folder `pages` beside `templates`".to_owned();
                     self.mistake(&path, None, message);
                 }
                 true if depth < DEPTH_MAX => self.folder(&path, &format!("{name}/"), depth + 1),
@@ -425,7 +447,7 @@ mod tests {
     fn with_files(files: &[(&str, &str)]) -> Result<(Templates, tempfile::TempDir), TemplateError> {
         let root = tempfile::tempdir().unwrap();
         for (name, source) in files {
-            let path = root.path().join(name);
+            let path = root.path().join("templates").join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, source).unwrap();
         }

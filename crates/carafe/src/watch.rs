@@ -42,6 +42,7 @@ impl Watch {
 fn look(folder: &Path) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
     let mut paths = vec![folder.join(DECLARATION)];
     collect(&folder.join("templates"), &mut paths);
+    collect(&folder.join("pages"), &mut paths);
     paths.sort();
     let stamp = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok()?;

@@ -15,7 +15,7 @@ mod pages;
 mod path;
 mod pattern;
 mod relation;
-mod reserved;
+pub(crate) mod reserved;
 mod resource;
 mod sentence;
 mod singular;

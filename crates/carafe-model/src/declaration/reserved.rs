@@ -1,7 +1,7 @@
 //! Names that a declaration cannot use, and why.
 
 /// First parts of Carafe's own paths, which a resource's pages would hide.
-pub(super) const PATHS: [&str; 10] = [
+pub(crate) const PATHS: [&str; 10] = [
     "api", "docs", "health", "healthz", "login", "logout", "metrics", "problems", "ready", "static",
 ];
 

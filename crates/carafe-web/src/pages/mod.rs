@@ -5,6 +5,7 @@ pub mod document;
 pub mod error;
 pub mod form;
 pub mod home;
+pub mod own;
 pub mod record;
 pub mod reference;
 pub mod site;

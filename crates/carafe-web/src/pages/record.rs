@@ -767,7 +767,7 @@ mod tests {
     fn rendered(site: &Site, address: Address<'_>, view: &View<'_>) -> String {
         let shared = Common {
             site,
-            request: request(address, "GET"),
+            request: request(address, "GET", Vec::new()),
             flashes: &[("success".to_owned(), "Note <b>updated</b>.".to_owned())],
             csrf_token: "TOKEN",
         };

@@ -9,6 +9,7 @@ use minijinja::value::Value;
 
 use crate::assets::Assets;
 use crate::link::Links;
+use crate::pages::own::OwnPages;
 use crate::template::{Mistake, TemplateError, Templates};
 
 /// The pages of one application.
@@ -16,6 +17,8 @@ use crate::template::{Mistake, TemplateError, Templates};
 pub struct Site {
     pub links: Arc<Links>,
     pub templates: Templates,
+    /// The application's own pages.
+    pub own: OwnPages,
     /// What every template sees as `app`.
     pub(crate) app: Value,
     /// What every template sees as `resources`: those with pages of their own at the root.
@@ -25,12 +28,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// Opens the pages of `schema` with the folders `templates` and `static` inside `root`,
-    /// which is where the declaration is; neither has to be there.
+    /// Opens the pages of `schema` with the folders `templates`, `pages` and `static` inside
+    /// `root`, which is where the declaration is; none has to be there.
     ///
     /// # Errors
     ///
-    /// Every template that cannot be used, and a folder that cannot be read.
+    /// Every template and page that cannot be used, and a folder that cannot be read.
     pub fn open(schema: &Arc<Schema>, root: Option<&Path>) -> Result<Self, TemplateError> {
         let folder = root.map(|root| root.join("static"));
         let assets = Assets::open(folder.as_deref()).map_err(|error| TemplateError {
@@ -44,8 +47,8 @@ impl Site {
             schema: schema.clone(),
             assets,
         });
-        let folder = root.map(|root| root.join("templates"));
-        let templates = Templates::new(folder.as_deref(), &links)?;
+        let templates = Templates::new(root, &links)?;
+        let own = OwnPages::new(schema, &templates, root)?;
         let described: Vec<Value> = schema
             .resources
             .iter()
@@ -62,6 +65,7 @@ impl Site {
                 .collect(),
             described,
             templates,
+            own,
             links,
         })
     }

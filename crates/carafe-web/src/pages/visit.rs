@@ -69,7 +69,7 @@ impl Visit<'_> {
         let method = self.call.method().as_str();
         let shared = Shared {
             site: self.site,
-            request: request(self.address(), method),
+            request: request(self.address(), method, Vec::new()),
             flashes: &self.flashes,
             csrf_token: &self.csrf_token,
         };
@@ -121,8 +121,8 @@ impl Shared<'_> {
     }
 }
 
-/// What templates see as `request`.
-pub(crate) fn request(address: Address<'_>, method: &str) -> Value {
+/// What templates see as `request`, with the values of a form that was sent.
+pub(crate) fn request(address: Address<'_>, method: &str, form: Vec<(String, String)>) -> Value {
     let path = percent_encoding::percent_decode_str(address.path).decode_utf8_lossy();
     let pairs = crate::query::pairs(address.query.as_bytes());
     let arguments = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
@@ -130,6 +130,7 @@ pub(crate) fn request(address: Address<'_>, method: &str) -> Value {
         ("path", Value::from(path.as_ref())),
         ("method", Value::from(method)),
         ("args", Value::from_object(Arguments(arguments.collect()))),
+        ("form", Value::from_object(Arguments(form))),
     ])
 }
 

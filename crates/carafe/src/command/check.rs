@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use anyhow::Result;
+use carafe_web::pages::site::Site;
 
 use crate::application;
 use crate::config::DECLARATION;
 use crate::initial::Initial;
 
-/// Reports every mistake in the declaration and in the first records; opens nothing.
+/// Reports every mistake in the declaration, then in the first records, the templates and the
+/// pages; opens no database.
 pub(super) fn run(folder: &Path) -> Result<()> {
     let schema = application::read_schema(folder)?;
     Initial::read(&schema)?;
+    Site::open(&schema, Some(folder))?;
     let fields: usize = schema
         .resources
         .iter()

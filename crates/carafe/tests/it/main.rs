@@ -17,6 +17,7 @@ mod methods;
 mod million;
 mod notes_api;
 mod notes_pages;
+mod own_pages;
 mod patches;
 mod process;
 mod properties;

@@ -466,3 +466,90 @@ async fn a_document_that_somebody_else_changed_is_not_overwritten() {
     assert_eq!((gone.status, gone.header("location")), (303, "/stock"));
     assert_eq!(app.get("/stock").await.text(), "{}");
 }
+
+#[tokio::test]
+async fn its_own_pages_are_served_at_their_paths() {
+    let app = TestApp::of("stock").await;
+    let text = app.get("/get-text").await;
+    assert_eq!((text.status, text.text().as_str()), (200, "some text"));
+    assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
+    let cases = [
+        ("/qs", "No query"),
+        (
+            "/qs?name=john&language=python",
+            "name: john language: python",
+        ),
+        ("/qs?z=1&a=2", "z: 1 a: 2"),
+        ("/qs?a=1&b=2&a=3", "a: 1 b: 2"),
+        ("/qs?a=%3Cb%3E%26&c=%C3%A9+%25", "a: <b>& c: é %"),
+        ("/qs?a", "a: "),
+    ];
+    for (path, expected) in cases {
+        let reply = app.get(path).await;
+        assert_eq!(
+            (reply.status, reply.text().as_str()),
+            (200, expected),
+            "{path}"
+        );
+        assert_eq!(
+            reply.header("content-type"),
+            "text/plain; charset=utf-8",
+            "{path}"
+        );
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+    }
+    let head = app.request("HEAD", "/get-text").send().await;
+    assert_eq!((head.status, head.header("content-length")), (200, "9"));
+    for (method, status) in [
+        ("OPTIONS", 204),
+        ("POST", 405),
+        ("PUT", 405),
+        ("DELETE", 405),
+    ] {
+        let reply = app.request(method, "/get-text").send().await;
+        assert_eq!(
+            (reply.status, reply.header("allow")),
+            (status, "GET, HEAD, OPTIONS"),
+            "{method}"
+        );
+    }
+    assert_eq!(app.get("/get-text.txt").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_first_page_shows_the_stock() {
+    let app = TestApp::of("stock").await;
+    app.post("/stock/veg", json!({ "<b>": 7 })).await;
+    let page = app.get("/").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    for part in [
+        "<dt>apple</dt>",
+        "<dd>30</dd>",
+        "<a href=\"/stock/veg\">veg</a>",
+        "&lt;b&gt;",
+    ] {
+        assert!(page.text().contains(part), "{part}: {}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn the_log_in_form_is_shown_again() {
+    let app = TestApp::of("stock").await;
+    let page = app.get("/log-in").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("name=\"password\""));
+    let values = [("username", "<ann>"), ("password", "hush-hush")];
+    let again = app.form("/log-in", &values).await;
+    assert_eq!(again.status, 200);
+    assert!(
+        again.text().contains("value=\"&lt;ann&gt;\""),
+        "{}",
+        again.text()
+    );
+    assert!(!again.text().contains("hush-hush"));
+    let forged = app
+        .form_from("https://evil.example", "/log-in", &values)
+        .await;
+    assert_eq!(forged.status, 400);
+    assert_eq!(app.post("/log-in", json!({})).await.status, 415);
+}

@@ -107,10 +107,21 @@ impl TestApp {
 
     /// An application with templates (name and text) of its own.
     pub(crate) async fn with_templates(declaration: &str, templates: &[(&str, &str)]) -> Self {
+        let paths: Vec<String> = templates
+            .iter()
+            .map(|(name, _)| format!("templates/{name}"))
+            .collect();
+        let texts = templates.iter().map(|(_, text)| *text);
+        let files: Vec<(&str, &str)> = paths.iter().map(String::as_str).zip(texts).collect();
+        Self::with_files(declaration, &files).await
+    }
+
+    /// An application with files (path and text) beside its declaration.
+    pub(crate) async fn with_files(declaration: &str, files: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("carafe.toml"), declaration).unwrap();
-        for (name, text) in templates {
-            let path = folder.path().join("templates").join(name);
+        for (name, text) in files {
+            let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
@@ -119,7 +130,7 @@ impl TestApp {
 
     /// An application with a file beside its declaration.
     pub(crate) async fn with_file(declaration: &str, name: &str, text: &str) -> Self {
-        Self::start(folder_with(declaration, name, text), None).await
+        Self::with_files(declaration, &[(name, text)]).await
     }
 
     /// Why an application with a file beside its declaration does not start; what was stored
