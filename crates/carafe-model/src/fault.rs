@@ -85,10 +85,12 @@ pub enum Code {
     Taken,
     /// An operation of a JSON Patch that cannot be done.
     Patch,
+    /// The application's own code refuses the value.
+    Refused,
 }
 
 impl Code {
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::Required,
         Code::Type,
         Code::Format,
@@ -104,6 +106,7 @@ impl Code {
         Code::Reference,
         Code::Taken,
         Code::Patch,
+        Code::Refused,
     ];
 
     /// The code as it stands in `errors[].code`.
@@ -125,6 +128,7 @@ impl Code {
             Code::Reference => "reference",
             Code::Taken => "taken",
             Code::Patch => "patch",
+            Code::Refused => "refused",
         }
     }
 }

@@ -16,6 +16,7 @@ use carafe_store::store::{Revision, Scope, Stamp, Store};
 
 use crate::access::{Action, authorize, signature};
 use crate::error::{Error, Result};
+use crate::hook::{Verb, Write};
 use crate::merge::merge;
 use crate::service::Service;
 
@@ -150,11 +151,14 @@ impl Service {
     ) -> Result<Record> {
         authorize(actor, Action::Create, resource)?;
         let stamp = self.stamp(actor);
-        let (key, values) = self.check_new(resource, key, input, &stamp).await?;
-        self.store
+        let (key, values) = self.check_new(actor, resource, key, input, &stamp).await?;
+        let record = self
+            .store
             .insert(resource, key, values, stamp)
             .await
-            .map_err(|error| self.error(error, resource))
+            .map_err(|error| self.error(error, resource))?;
+        self.tell(Verb::Create, actor, resource, &record).await;
+        Ok(record)
     }
 
     /// What is wrong with the key that clients give a new record in `input`; nothing where it
@@ -187,7 +191,7 @@ impl Service {
         let stamp = self.stamp(actor);
         let mut records = Vec::with_capacity(inputs.len());
         for (key, input) in inputs {
-            records.push(self.check_new(resource, key, input, &stamp).await?);
+            records.push(self.check_new(actor, resource, key, input, &stamp).await?);
         }
         match self.store.insert_first(resource, &records, &stamp).await {
             Ok(()) => Ok(true),
@@ -200,6 +204,7 @@ impl Service {
     /// The key and the values of a new record, with what the server sets.
     async fn check_new(
         &self,
+        actor: &Actor,
         resource: &Resource,
         key: Option<Key>,
         input: Input,
@@ -217,11 +222,19 @@ impl Service {
             }
             (Ok(_), Err(faults)) => return Err(Error::Invalid(faults)),
         };
-        self.check_size(resource, &values)?;
         for (value, field) in values.iter_mut().zip(&resource.fields) {
             if field.set.is_some() {
                 *value = Value::Text(stamp.at.clone());
             }
+        }
+        if self.hooks.has_before(resource) {
+            let mut write = Write::new(Verb::Create, actor, &self.schema, resource, values);
+            write.key.clone_from(&key);
+            self.hooks.ask(&mut write).await?;
+            values = write.into_values();
+        }
+        self.check_size(resource, &values)?;
+        for (value, field) in values.iter_mut().zip(&resource.fields) {
             if let (Kind::Password, Value::Text(password)) = (&field.kind, &*value) {
                 *value = Value::Text(self.passwords.hash(password.clone()).await?);
             }
@@ -246,7 +259,10 @@ impl Service {
         change: &Change<'_>,
     ) -> Result<Record> {
         for _ in 0..ATTEMPTS_MAX {
-            let mut changed = change.apply(resource, &current)?;
+            let changed = change.apply(resource, &current)?;
+            let mut changed = self
+                .ask(Verb::Update, actor, resource, &current, changed)
+                .await?;
             let mut positions = differences(&current.values, &changed);
             if positions.is_empty() {
                 return Ok(current);
@@ -274,11 +290,13 @@ impl Service {
                 .collect();
             match self.store.update(resource, &current, changes, stamp).await {
                 Ok(()) => {
-                    return Ok(Record {
+                    let record = Record {
                         version: current.version + 1,
                         values: changed,
                         ..current
-                    });
+                    };
+                    self.tell(Verb::Update, actor, resource, &record).await;
+                    return Ok(record);
                 }
                 Err(StoreError::Stale) => current = self.again(resource, current, guard).await?,
                 Err(error) => return Err(self.error(error, resource)),
@@ -302,12 +320,17 @@ impl Service {
         guard: Guard,
     ) -> Result<Record> {
         for _ in 0..ATTEMPTS_MAX {
+            self.ask(Verb::Delete, actor, resource, &current, Vec::new())
+                .await?;
             match self
                 .store
                 .delete(resource, &current, self.stamp(actor))
                 .await
             {
-                Ok(()) => return Ok(current),
+                Ok(()) => {
+                    self.tell(Verb::Delete, actor, resource, &current).await;
+                    return Ok(current);
+                }
                 Err(StoreError::Stale) => current = self.again(resource, current, guard).await?,
                 Err(error) => return Err(self.error(error, resource)),
             }
@@ -347,12 +370,21 @@ impl Service {
             if records.is_empty() {
                 return Ok(deleted);
             }
+            for record in &records {
+                self.ask(Verb::Delete, actor, resource, record, Vec::new())
+                    .await?;
+            }
             match self
                 .store
                 .delete_all(resource, &records, self.stamp(actor))
                 .await
             {
-                Ok(()) => deleted += records.len() as u64,
+                Ok(()) => {
+                    deleted += records.len() as u64;
+                    for record in &records {
+                        self.tell(Verb::Delete, actor, resource, record).await;
+                    }
+                }
                 // Somebody changed one of them meanwhile: the group is read anew.
                 Err(StoreError::Stale) => conflicts += 1,
                 Err(error) => return Err(self.error(error, resource)),
@@ -390,15 +422,51 @@ impl Service {
         current: &Record,
     ) -> Result<Record> {
         authorize(actor, Action::Delete, resource)?;
+        self.ask(Verb::Restore, actor, resource, current, Vec::new())
+            .await?;
         match self
             .store
             .restore(resource, current, self.stamp(actor))
             .await
         {
-            Ok(()) => self.read(resource, Scope::Live, &current.key).await,
+            Ok(()) => {
+                let record = self.read(resource, Scope::Live, &current.key).await?;
+                self.tell(Verb::Restore, actor, resource, &record).await;
+                Ok(record)
+            }
             Err(StoreError::Stale) => Err(not_found(resource)),
             Err(error) => Err(self.error(error, resource)),
         }
+    }
+
+    /// What the application's code makes of a write of `current`, with these values where it
+    /// changes the record.
+    async fn ask(
+        &self,
+        verb: Verb,
+        actor: &Actor,
+        resource: &Resource,
+        current: &Record,
+        values: Vec<Value>,
+    ) -> Result<Vec<Value>> {
+        if !self.hooks.has_before(resource) {
+            return Ok(values);
+        }
+        let values = match verb {
+            Verb::Create | Verb::Update => values,
+            Verb::Delete | Verb::Restore => current.values.clone(),
+        };
+        let mut write = Write::new(verb, actor, &self.schema, resource, values);
+        write.key = Some(current.key.clone());
+        write.current = Some(current.clone());
+        self.hooks.ask(&mut write).await?;
+        Ok(write.into_values())
+    }
+
+    async fn tell(&self, verb: Verb, actor: &Actor, resource: &Resource, record: &Record) {
+        self.hooks
+            .tell(verb, actor, &self.schema, resource, record)
+            .await;
     }
 
     /// Many small patches must not make a document that no body could replace.

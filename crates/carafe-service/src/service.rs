@@ -9,6 +9,7 @@ use carafe_store::store::Store;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::hook::Hooks;
 use crate::password::Passwords;
 
 /// The verbs of every resource of one declaration; a cheap clone of shared handles.
@@ -18,6 +19,7 @@ pub struct Service {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) passwords: Passwords,
+    pub(crate) hooks: Arc<Hooks>,
 }
 
 impl Service {
@@ -28,7 +30,14 @@ impl Service {
             store,
             clock,
             passwords: Passwords::new(),
+            hooks: Arc::default(),
         }
+    }
+
+    /// The same service with code around its writes.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Arc<Hooks>) -> Self {
+        Self { hooks, ..self }
     }
 
     #[must_use]

@@ -11,7 +11,7 @@ use carafe_model::actor::Actor;
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPECT, RETRY_AFTER, VARY,
 };
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 
@@ -74,6 +74,49 @@ pub async fn handle<B: Body>(
     }
     let status = response.status().as_u16();
     tracing::debug!(%id, method = %call.method(), path = call.path(), status, "Answered");
+    response
+}
+
+/// What happens around a route of the application's own: refusals that do not depend on the
+/// path, the deadline, panics, and the header fields of every answer. A route refuses by a
+/// [`Problem`] in the extensions of its response, behind an `Arc`.
+pub async fn around<B, R, F>(
+    app: Arc<App>,
+    request: Request<B>,
+    connection: Connection,
+    route: impl FnOnce(Request<B>) -> F,
+) -> http::Response<R>
+where
+    B: Send,
+    R: From<bytes::Bytes>,
+    F: Future<Output = http::Response<R>>,
+{
+    let id = app.ids.next(app.service.clock());
+    let answer = async {
+        match wire::refuse_early(&request) {
+            Some(refusal) => Err(early(refusal)),
+            None => Ok(route(request).await),
+        }
+    };
+    let outcome = within(app.schema.limits.request_time_max, answer).await;
+    let problem = match &outcome {
+        Ok(response) => response.extensions().get::<Arc<Problem>>().cloned(),
+        Err(_) => None,
+    };
+    let refused = |problem: &Problem| {
+        log_cause(problem, id);
+        let response = problem::to_json(problem, id);
+        let (parts, body) = response.into_parts();
+        let bytes = now(body.collect()).and_then(Result::ok);
+        let bytes = bytes.map(http_body_util::Collected::to_bytes);
+        http::Response::from_parts(parts, R::from(bytes.unwrap_or_default()))
+    };
+    let mut response = match (outcome, problem) {
+        (_, Some(problem)) => refused(&problem),
+        (Ok(response), None) => response,
+        (Err(problem), None) => refused(&problem),
+    };
+    set_headers(connection.secure, id, response.headers_mut());
     response
 }
 
@@ -151,7 +194,15 @@ async fn guarded<B: Body>(
             None => Err(nowhere(call)),
         }
     };
-    match tokio::time::timeout(call.app.schema.limits.request_time_max, caught(answer)).await {
+    within(call.app.schema.limits.request_time_max, answer).await
+}
+
+/// The outcome of a handler within its time.
+async fn within<T>(
+    time_max: Duration,
+    answer: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    match tokio::time::timeout(time_max, caught(answer)).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let problem = Problem::new(
@@ -165,9 +216,7 @@ async fn guarded<B: Body>(
 }
 
 /// The outcome of a handler; a panic in it is an internal problem.
-async fn caught(
-    answer: impl Future<Output = Result<Response, Problem>>,
-) -> Result<Response, Problem> {
+async fn caught<T>(answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     let mut answer = pin!(answer);
     std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
@@ -216,10 +265,7 @@ fn nowhere(call: &Call) -> Problem {
 }
 
 fn refuse(call: &Call, api: bool, problem: Problem) -> Response {
-    if let Some(cause) = &problem.cause {
-        let status = problem.status.as_u16();
-        tracing::error!(id = %call.id, status, cause = &**cause as &dyn std::error::Error, "Could not answer");
-    }
+    log_cause(&problem, call.id);
     if api {
         problem::to_json(&problem, call.id)
     } else {
@@ -227,22 +273,39 @@ fn refuse(call: &Call, api: bool, problem: Problem) -> Response {
     }
 }
 
+fn log_cause(problem: &Problem, id: uuid::Uuid) {
+    if let Some(cause) = &problem.cause {
+        let status = problem.status.as_u16();
+        tracing::error!(%id, status, cause = &**cause as &dyn std::error::Error, "Could not answer");
+    }
+}
+
+/// The fields that every answer has.
+fn set_headers(secure: bool, id: uuid::Uuid, headers: &mut HeaderMap) {
+    let is_page = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    match is_page {
+        true => headers::set_page(headers),
+        false => headers::set_api(headers),
+    }
+    if secure {
+        headers::set_strict_transport_security(headers);
+    }
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let id = id.hyphenated().encode_lower(&mut buffer);
+    headers.insert(
+        REQUEST_ID,
+        HeaderValue::from_str(id).expect("a UUID is visible ASCII"),
+    );
+}
+
 fn finish(call: &Call, api: bool, response: &mut Response) {
     compress(call, response);
     let vary = if api { VARY_API } else { VARY_PAGE };
     let headers = response.headers_mut();
     headers.append(VARY, vary);
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if is_page {
-        headers::set_page(headers)
-    } else {
-        headers::set_api(headers)
-    }
-    if call.secure {
-        headers::set_strict_transport_security(headers);
-    }
+    set_headers(call.secure, call.id, headers);
     if api {
         cors::set(
             &call.app.schema.cors,
@@ -251,12 +314,6 @@ fn finish(call: &Call, api: bool, response: &mut Response) {
             headers,
         );
     }
-    let mut buffer = uuid::Uuid::encode_buffer();
-    let id = call.id.hyphenated().encode_lower(&mut buffer);
-    headers.insert(
-        REQUEST_ID,
-        HeaderValue::from_str(id).expect("a UUID is visible ASCII"),
-    );
     if call.method() == Method::HEAD {
         let length = response.body().size_hint().exact().unwrap_or(0);
         let has_content = !matches!(
@@ -326,7 +383,7 @@ mod tests {
             tokio::task::yield_now().await;
             panic!("the cause is for the log")
         };
-        let problem = caught(answer).await.expect_err("a problem");
+        let problem = caught::<Response>(answer).await.expect_err("a problem");
         assert_eq!(
             (problem.status, problem.error.as_str()),
             (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")

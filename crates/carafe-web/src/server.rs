@@ -13,7 +13,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -130,6 +129,17 @@ pub trait Handler<F>: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static {
 
 impl<H, F> Handler<F> for H where H: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static {}
 
+/// The body of an answer.
+pub trait Reply:
+    http_body::Body<Data = Bytes, Error: Into<ConnectionError>> + Send + 'static
+{
+}
+
+impl<R> Reply for R where
+    R: http_body::Body<Data = Bytes, Error: Into<ConnectionError>> + Send + 'static
+{
+}
+
 /// Bound addresses, not yet serving.
 #[derive(Debug)]
 pub struct Server {
@@ -171,10 +181,11 @@ impl Server {
     ///
     /// `handler` is called for every request that hyper could read;
     /// [`crate::wire::refuse_early`] is the handler's to ask.
-    pub async fn serve<H, F>(self, handler: H, stop: impl Future<Output = ()>)
+    pub async fn serve<H, F, R>(self, handler: H, stop: impl Future<Output = ()>)
     where
         H: Handler<F>,
-        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+        F: Future<Output = Response<R>> + Send + 'static,
+        R: Reply,
     {
         let limits = self.limits;
         let slots_max = limits
@@ -282,14 +293,15 @@ impl<H> Shared<H> {
         self.stage_changed.notify_waiters();
     }
 
-    async fn connection<F>(
+    async fn connection<F, R>(
         self: Arc<Self>,
         stream: TcpStream,
         remote: SocketAddr,
         slot: OwnedSemaphorePermit,
     ) where
         H: Handler<F>,
-        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+        F: Future<Output = Response<R>> + Send + 'static,
+        R: Reply,
     {
         let result = self.drive(stream, remote).await;
         if let Err(err) = result {
@@ -299,10 +311,15 @@ impl<H> Shared<H> {
     }
 
     /// Serves one connection to its end, or until its [`Watch`] or the server's stage ends it.
-    async fn drive<F>(&self, stream: TcpStream, remote: SocketAddr) -> Result<(), ConnectionError>
+    async fn drive<F, R>(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+    ) -> Result<(), ConnectionError>
     where
         H: Handler<F>,
-        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+        F: Future<Output = Response<R>> + Send + 'static,
+        R: Reply,
     {
         // Both fail only on a connection that is already gone.
         let local = stream.local_addr()?;
@@ -392,7 +409,7 @@ fn await_client(
 
 /// After these answers the body was not read to its end; the client is told that no further
 /// request can follow on this connection (RFC 9110 §15.5.9 and §15.5.14).
-fn close_after_unread_body(response: &mut Response<Full<Bytes>>) {
+fn close_after_unread_body<R>(response: &mut Response<R>) {
     if matches!(
         response.status(),
         StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE

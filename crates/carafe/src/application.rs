@@ -9,6 +9,7 @@ use carafe_model::declaration;
 use carafe_model::problem;
 use carafe_model::schema::Schema;
 use carafe_service::clock::Clock;
+use carafe_service::hook::Hooks;
 use carafe_service::service::Service;
 use carafe_store::error::Error as StoreError;
 use carafe_store::store::{Database, Migrated, Store};
@@ -63,13 +64,17 @@ pub fn open(config: &DatabaseConfig) -> Result<Database> {
 }
 
 /// Makes the tables fit `schema`, loads first records into those that never had one, and gives
-/// the service over them.
+/// the service over them, with the application's code around its writes.
 ///
 /// # Errors
 ///
 /// Where the tables cannot be made to fit without losing data, and where first records are
 /// not accepted; nothing is changed then.
-pub async fn prepare(database: &Database, schema: &Arc<Schema>) -> Result<(Service, Migrated)> {
+pub async fn prepare(
+    database: &Database,
+    schema: &Arc<Schema>,
+    hooks: &Hooks,
+) -> Result<(Service, Migrated)> {
     let initial = Initial::read(schema)?;
     let migrated = database.migrate(schema).await.map_err(explain)?;
     let service = Service::new(
@@ -77,6 +82,7 @@ pub async fn prepare(database: &Database, schema: &Arc<Schema>) -> Result<(Servi
         Store::new(database.clone(), schema),
         Clock::System,
     );
+    let service = service.with_hooks(Arc::new(hooks.clone()));
     initial.load(&service).await?;
     Ok((service, migrated))
 }

@@ -95,9 +95,9 @@ pub enum Command {
 
 #[derive(Debug, ClapArgs)]
 pub struct Serve {
-    /// The folder with carafe.toml
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub folder: PathBuf,
+    /// The folder with carafe.toml [default: .]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
     /// The address to listen on [default: 127.0.0.1]
     #[arg(long, env = "HOST")]
     pub host: Option<String>,

@@ -66,8 +66,8 @@ pub fn read_dotenv(folder: &Path) -> Result<HashMap<String, String>> {
 /// # Errors
 ///
 /// Where `.env` or a setting is malformed.
-pub fn serve(args: &args::Serve) -> Result<ServeConfig> {
-    let dotenv = read_dotenv(&args.folder)?;
+pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
+    let dotenv = read_dotenv(folder)?;
     let from_file = |name: &str| dotenv.get(name).cloned();
     let port = match (args.port, from_file("PORT")) {
         (Some(port), _) => port,
@@ -85,7 +85,7 @@ pub fn serve(args: &args::Serve) -> Result<ServeConfig> {
             .unwrap_or_else(|| "127.0.0.1".to_owned()),
         port,
         public_url: public_url.map(|url| check_public_url(&url)).transpose()?,
-        database: database_from(&args.database, &args.folder, &dotenv)?,
+        database: database_from(&args.database, folder, &dotenv)?,
         log_level: args
             .log_level
             .clone()
@@ -197,7 +197,7 @@ fn make_key(path: &Path) -> Result<Vec<u8>> {
     Ok(key.into_bytes())
 }
 
-fn random_key() -> Result<Vec<u8>> {
+pub(crate) fn random_key() -> Result<Vec<u8>> {
     let mut key = vec![0; 32];
     getrandom::fill(&mut key)
         .map_err(|error| anyhow::anyhow!("no randomness for the secret key: {error}"))?;

@@ -1,6 +1,14 @@
-//! Carafe turns one declaration into a complete CRUD backend. This crate is the program; what
-//! it does is in the layers below: `carafe-web`, `carafe-service`, `carafe-store` and
+//! Carafe turns one declaration into a complete CRUD backend. This crate is the program, and the
+//! library for those who add code of their own: an [`App`] from a declaration, with routes and
+//! hooks, over the layers below: `carafe-web`, `carafe-service`, `carafe-store` and
 //! `carafe-model`.
+
+mod app;
+mod body;
+mod client;
+mod collection;
+mod refusal;
+mod routes;
 
 pub mod application;
 pub mod args;
@@ -9,3 +17,16 @@ pub mod config;
 pub mod initial;
 pub mod telemetry;
 pub mod watch;
+
+pub use app::{App, run};
+pub use body::JsonBody;
+pub use client::{Client, Reply};
+pub use collection::Collection;
+pub use refusal::Refusal;
+
+pub use carafe_model::actor::Actor;
+pub use carafe_model::value::Value;
+pub use carafe_service::error::Error;
+pub use carafe_service::hook::{Verb, Work, Write, Written};
+pub use carafe_service::service::Service;
+pub use {axum, serde_json};

@@ -3,11 +3,12 @@
 mod check;
 mod new;
 mod record;
-mod serve;
+pub(crate) mod serve;
 
 use anyhow::Result;
 use carafe_service::error::Error;
 
+use crate::app::App;
 use crate::args::{Args, Command};
 
 /// Runs the command that `args` names.
@@ -19,7 +20,10 @@ pub fn run(args: Args) -> Result<()> {
     match args.command {
         Command::New { folder } => new::run(&folder),
         Command::Check { folder } => check::run(&folder),
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => {
+            let folder = args.folder.clone().unwrap_or_else(|| ".".into());
+            serve::run(App::from_file(folder)?, &args)
+        }
         Command::List(list) => record::list(&list),
         Command::Get {
             target,

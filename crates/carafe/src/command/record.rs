@@ -19,6 +19,7 @@ use carafe_model::schema::Limits;
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::document::Document;
+use carafe_service::hook::Hooks;
 use carafe_service::record::{Change, Guard};
 use carafe_service::service::Service;
 use carafe_store::store::Database;
@@ -60,7 +61,8 @@ impl Opened {
             .build()
             .context("start")?;
         let database = application::open(&config)?;
-        let (service, migrated) = runtime.block_on(application::prepare(&database, &schema))?;
+        let (service, migrated) =
+            runtime.block_on(application::prepare(&database, &schema, &Hooks::default()))?;
         for change in migrated.changes {
             eprintln!("{change}");
         }

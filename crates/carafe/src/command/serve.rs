@@ -1,118 +1,119 @@
 //! `carafe serve`
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
+use axum::body::Body;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 use carafe_store::store::Database;
-use carafe_web::app::App;
 use carafe_web::layers::{self, Connection};
 use carafe_web::pages::site::Site;
-use carafe_web::server::{Limits, Server};
+use carafe_web::server::{Limits, Peer, Server};
 use carafe_web::sign::SecretKey;
+use http::Request;
+use hyper::body::Incoming;
 
+use crate::app::App;
 use crate::application;
 use crate::args;
 use crate::command::report;
 use crate::config::{self, ServeConfig};
+use crate::routes::Served;
 use crate::telemetry;
-use crate::watch::Watch;
 
 /// Serves the application until Ctrl-C or SIGTERM.
-pub(super) fn run(args: &args::Serve) -> Result<()> {
-    // Before the files are read: what changes from now on is taken up.
-    let watch = Watch::new(&args.folder);
-    let schema = application::read_schema(&args.folder)?;
-    let config = config::serve(args)?;
+pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
+    let config = config::serve(args, &app.folder)?;
     telemetry::start(&config.log_level)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start")?;
-    runtime.block_on(serve(&args.folder, watch, schema, &config))
+    runtime.block_on(serve(app, &config))
 }
 
-async fn serve(
-    folder: &Path,
-    watch: Watch,
-    schema: Arc<Schema>,
-    config: &ServeConfig,
-) -> Result<()> {
+async fn serve(app: App, config: &ServeConfig) -> Result<()> {
     let key = SecretKey::new(&config::secret_key(config)?)
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
     let database = application::open(&config.database)?;
     let maker = Maker {
-        folder: folder.to_owned(),
         database: database.clone(),
         key,
         public_url: config.public_url.clone(),
     };
-    let app = maker.make(&schema).await?;
+    let served = maker.make(&app).await?;
+    let has_routes = served.has_routes();
     let server = bind(config).await?;
-    announce(&schema, config, server.addresses());
-    let current = Arc::new(ArcSwap::from_pointee(app));
-    let watching = tokio::spawn(take_up_changes(watch, maker, current.clone()));
+    announce(&app.schema, config, server.addresses());
+    let current = Arc::new(ArcSwap::from_pointee(served));
+    let watching = tokio::spawn(take_up_changes(app, maker, current.clone()));
     // A proxy that speaks https for us is where the client's connection ends.
     let secure = config
         .public_url
         .as_ref()
         .is_some_and(|url| url.starts_with("https://"));
-    let handler = move |request, peer: carafe_web::server::Peer| {
-        let connection = Connection {
-            secure,
-            local: Some(peer.local),
-        };
-        layers::handle(current.load_full(), request, connection)
+    let connection = move |peer: Peer| Connection {
+        secure,
+        local: Some(peer.local),
     };
-    server.serve(handler, stopped()).await;
+    match has_routes {
+        false => {
+            let handler = move |request, peer| {
+                layers::handle(current.load().app.clone(), request, connection(peer))
+            };
+            server.serve(handler, stopped()).await;
+        }
+        true => {
+            let handler = move |request: Request<Incoming>, peer| {
+                let served = Served::clone(&current.load());
+                served.answer(request.map(Body::new), connection(peer))
+            };
+            server.serve(handler, stopped()).await;
+        }
+    }
     watching.abort();
     database.close().await;
     println!("Stopped.");
     Ok(())
 }
 
-/// Makes what is served from a declaration, at start-up and after each change of it.
+/// Makes what is served from an application, at start-up and after each change of its files.
 struct Maker {
-    folder: PathBuf,
     database: Database,
     key: SecretKey,
     public_url: Option<String>,
 }
 
 impl Maker {
-    async fn make(&self, schema: &Arc<Schema>) -> Result<App> {
+    async fn make(&self, app: &App) -> Result<Served> {
         // Templates first: a broken one is reported before a table is made.
-        let site = Site::open(schema, Some(&self.folder))?;
-        let (service, migrated) = application::prepare(&self.database, schema).await?;
+        let site = Site::open(&app.schema, Some(&app.folder))?;
+        let (service, migrated) = app.prepare(&self.database).await?;
         for change in migrated.changes {
             println!("{change}");
         }
-        Ok(App::new(
-            service,
-            site,
-            self.key.clone(),
-            self.public_url.clone(),
-        ))
+        let (key, public_url) = (self.key.clone(), self.public_url.clone());
+        let made = carafe_web::app::App::new(service, site, key, public_url);
+        Ok(Served::new(made, app.routes.as_ref()))
     }
 
-    async fn make_again(&self) -> Result<App> {
-        self.make(&application::read_schema(&self.folder)?).await
+    async fn make_again(&self, app: &App) -> Result<Served> {
+        self.make(&app.over(&app.folder)?).await
     }
 }
 
-/// Takes up a changed declaration or template; with a mistake in it, the mistake is shown and
-/// what was served before goes on.
-async fn take_up_changes(mut watch: Watch, maker: Maker, current: Arc<ArcSwap<App>>) {
+/// Takes up a changed declaration, template or page; with a mistake in it, the mistake is shown
+/// and what was served before goes on.
+async fn take_up_changes(mut app: App, maker: Maker, current: Arc<ArcSwap<Served>>) {
     loop {
-        watch.changed().await;
-        match maker.make_again().await {
-            Ok(app) => {
-                current.store(Arc::new(app));
+        app.watch.changed().await;
+        match maker.make_again(&app).await {
+            Ok(served) => {
+                current.store(Arc::new(served));
                 println!("Took up the change.");
             }
             Err(error) => eprintln!(
@@ -203,7 +204,8 @@ parent = "users"
 [resources.emails.fields]
 address = { type = "email" }
 "#;
-        let schema = carafe_model::declaration::parse(declaration, Path::new("shop")).unwrap();
+        let schema =
+            carafe_model::declaration::parse(declaration, std::path::Path::new("shop")).unwrap();
         let paths: Vec<String> = schema.resources.iter().map(api_path).collect();
         assert_eq!(paths, ["/users", "/users/{key}/emails"]);
     }

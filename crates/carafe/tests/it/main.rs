@@ -11,6 +11,7 @@ mod conditions;
 mod deleted;
 mod documents;
 mod fields;
+mod library;
 mod lists;
 mod manual;
 mod methods;

@@ -58,11 +58,7 @@ async fn values_are_escaped_for_the_type_of_the_page() {
             "text/html; charset=utf-8",
             "Never by itself. &lt;&#34;&amp;&#39;\n",
         ),
-        (
-            "/data/q",
-            "application/json",
-            r#"{"q":"<\"&'\n"}"#,
-        ),
+        ("/data/q", "application/json", r#"{"q":"<\"&'\n"}"#),
         (
             "/feed",
             "application/xml; charset=utf-8",

@@ -11,6 +11,7 @@ use carafe::application;
 use carafe::config::DatabaseConfig;
 use carafe_model::schema::Schema;
 use carafe_service::clock::Clock;
+use carafe_service::hook::Hooks;
 use carafe_service::service::Service;
 use carafe_store::store::{Database, Durability, Store};
 use carafe_web::app::App;
@@ -143,7 +144,7 @@ impl TestApp {
             durability: Durability::Full,
         };
         let database = application::open(&config).unwrap();
-        let refused = application::prepare(&database, &schema).await;
+        let refused = application::prepare(&database, &schema, &Hooks::default()).await;
         let reason = format!("{:#}", refused.map(drop).unwrap_err());
         let store = Store::new(database.clone(), &schema);
         if database.migrate(&schema).await.is_ok() {
@@ -193,7 +194,7 @@ impl TestApp {
             durability: Durability::Full,
         };
         let database = application::open(&config).unwrap();
-        application::prepare(&database, &schema)
+        application::prepare(&database, &schema, &Hooks::default())
             .await
             .unwrap_or_else(|error| panic!("{error:#}"));
         let clock = Arc::new(AtomicI64::new(START));
