@@ -24,3 +24,6 @@ mod process;
 mod properties;
 mod resources;
 mod stock;
+mod todo;
+mod usernames;
+mod users;
