@@ -1,6 +1,24 @@
 //! The program as it is started: a server with the options of `carafe serve`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../../../../crates/carafe/tests/it/paper.rs"]
+mod paper;
+#[path = "../../../../crates/carafe/tests/it/stage.rs"]
+mod stage;
+
+/// What the papers' player asks for.
+mod support {
+    use std::path::{Path, PathBuf};
+
+    /// The folder of the workspace.
+    pub(crate) fn workspace() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .canonicalize()
+            .unwrap()
+    }
+}
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -119,4 +137,13 @@ fn the_options_are_those_of_serve() {
         .unwrap();
     assert!(!wrong.status.success());
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("there is no carafe.toml"));
+}
+
+#[test]
+fn the_chapter_of_the_manual_shows_what_happens() {
+    let program = stage::Program {
+        path: env!("CARGO_BIN_EXE_students"),
+        words: &[],
+    };
+    stage::Stage::play(&paper::Paper::read("docs/src/app-students.md"), program);
 }

@@ -16,14 +16,24 @@ use crate::support::workspace;
 /// Blocks are marked by a comment on the line before:
 ///
 /// - `<!-- write FILE -->` and `<!-- append FILE -->`: the block is put into a file; a server
-///   that runs has to take it up;
+///   that runs has to take it up. A file that the repository has in `apps` or `examples` is
+///   written as it is there;
 /// - `<!-- serve FOLDER -->`: the server is started, and says what the block shows;
 /// - `<!-- run -->`: the commands after `$` are run by `sh` and answer what follows them.
 ///
 /// `…` in what is shown stands for anything on the line, a line of only `…` for any lines.
 pub(crate) struct Stage {
+    program: Program,
     folder: TempDir,
     server: Option<Server>,
+}
+
+/// What serves a folder.
+#[derive(Clone, Copy)]
+pub(crate) struct Program {
+    pub(crate) path: &'static str,
+    /// The words before the folder: `serve`.
+    pub(crate) words: &'static [&'static str],
 }
 
 struct Server {
@@ -52,8 +62,8 @@ const SETTINGS_OF_THE_PLACE: [&str; 6] = [
     "SECRET_KEY",
 ];
 
-fn carafe(command: &mut Command, folder: &Path) {
-    let program = Path::new(env!("CARGO_BIN_EXE_carafe"));
+fn set_up(command: &mut Command, program: Program, folder: &Path) {
+    let program = Path::new(program.path);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::iter::once(program.parent().unwrap().to_owned());
     let places = std::env::join_paths(places.chain(std::env::split_paths(&path))).unwrap();
@@ -64,8 +74,9 @@ fn carafe(command: &mut Command, folder: &Path) {
 }
 
 impl Stage {
-    pub(crate) fn play(paper: &Paper) {
+    pub(crate) fn play(paper: &Paper, program: Program) {
         let mut stage = Self {
+            program,
             folder: TempDir::new().unwrap(),
             server: None,
         };
@@ -81,7 +92,10 @@ impl Stage {
                 .mark
                 .and_then(|mark| mark.split_once(' ').or(Some((mark, ""))))
             {
-                Some(("write", file)) => stage.write(file, &block, String::new()),
+                Some(("write", file)) => {
+                    compare_with_repository(file, &block);
+                    stage.write(file, &block, String::new());
+                }
                 Some(("append", file)) => {
                     let text = std::fs::read_to_string(stage.folder.path().join(file)).unwrap();
                     stage.write(file, &block, text + "\n");
@@ -106,9 +120,11 @@ impl Stage {
 
     fn serve(&mut self, folder: &str, block: &Block<'_>) {
         self.server = None;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_carafe"));
-        carafe(&mut command, self.folder.path());
-        command.args(["serve", folder, "--port", "0"]);
+        let mut command = Command::new(self.program.path);
+        set_up(&mut command, self.program, self.folder.path());
+        command
+            .args(self.program.words)
+            .args([folder, "--port", "0"]);
         let (reader, writer) = std::io::pipe().unwrap();
         command.stdout(writer.try_clone().unwrap()).stderr(writer);
         let child = command.spawn().unwrap();
@@ -154,7 +170,7 @@ impl Stage {
         let address = self.server.as_ref().map(|server| server.address.as_str());
         let address = address.unwrap_or(SHOWN_ADDRESS);
         let mut command = Command::new("sh");
-        carafe(&mut command, self.folder.path());
+        set_up(&mut command, self.program, self.folder.path());
         let script = script.replace(SHOWN_ADDRESS, address);
         let output = command.args(["-c", &script]).output().unwrap();
         let mut text = String::from_utf8(output.stdout).unwrap();
@@ -175,6 +191,21 @@ impl Server {
             lines.push(line.trim_end().to_owned());
         }
         lines
+    }
+}
+
+/// What a paper shows of the reference applications is what they are.
+fn compare_with_repository(file: &str, block: &Block<'_>) {
+    let path = workspace().join(file);
+    let is_shown = file.starts_with("apps/") || file.starts_with("examples/");
+    if is_shown && path.exists() {
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(
+            block.lines.join("\n"),
+            text.trim_end(),
+            "{}: {file}",
+            block.place
+        );
     }
 }
 
