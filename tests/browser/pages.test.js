@@ -139,6 +139,77 @@ const EVERYTHING = {
   "everything named": filled(at("/tags/a%2Fb%20%3F%22")),
 };
 
+const DELETED = {
+  "everything deleted": filled(at("/things?deleted=only")),
+  "everything deleted none": filled(at("/shelves?deleted=only")),
+  "everything restore": filled(at("/things/3/restore")),
+};
+Object.assign(EVERYTHING, DELETED);
+
+// A press of the button of a form, to a page with a sentence on it.
+const pressed = (path, values, sentence) => async (page, server) => {
+  await page.goto(server.base + path);
+  for (const [name, value] of Object.entries(values)) await page.locator(`[name=${name}]`).last().fill(value);
+  const answered = page.waitForResponse((response) => response.request().redirectedFrom() !== null);
+  await page.locator("form[method=post] button").click();
+  const html = await (await answered).text();
+  await page.waitForLoadState("load");
+  assert.match(html, sentence);
+  return html;
+};
+
+const anybody = (server) =>
+  fetch(`${server.base}/stock/fruit/apple`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: String(Math.floor(Math.random() * 1e6)),
+  });
+
+const STOCK = {
+  "stock home": filled(at("/")),
+  "stock list": filled(at("/stock")),
+  "stock document": filled(at("/stock/fruit")),
+  "stock empty document": filled(at("/stock/nothing")),
+  "stock form": filled(at("/add-collection")),
+  "stock form refused": filled(sent("/add-collection", { collection: "fruit", member: "a", qty: "1" }, 400)),
+  "stock form created": filled((page, server) => {
+    const collection = `c${Math.random()}`;
+    return pressed("/add-collection", { collection, member: "a", qty: "1" }, /Collection created/)(page, server);
+  }),
+  "stock edit": filled(at("/stock/fruit/edit")),
+  "stock edited": filled(pressed("/stock/fruit/edit", { member: "date", qty: "7" }, /Collection updated/)),
+  "stock edit refused": filled(async (page, server) => {
+    const html = await sent("/stock/long/edit", { member: "kiwi" }, 400)(page, server);
+    assert.match(html, /Qty is required/);
+    return html;
+  }),
+  "stock conflict": filled(async (page, server) => {
+    await page.goto(`${server.base}/stock/fruit/edit`);
+    await anybody(server);
+    const answered = page.waitForResponse((response) => response.request().method() === "POST");
+    await page.locator("form[method=post] button").click();
+    const response = await answered;
+    assert.equal(response.status(), 409);
+    await page.waitForLoadState("load");
+    return response.text();
+  }),
+  "stock delete": filled(at("/stock/fruit/delete")),
+  "stock log-in": filled(at("/log-in")),
+  "stock log-in sent": filled(sent("/log-in", { username: "Ann", password: "hush hush hush" }, 200)),
+  "stock nowhere": filled(at("/nothing", 404)),
+};
+
+async function fillStock(server) {
+  for (const [name, members] of Object.entries({ nothing: {}, long: { [LONG_WORD]: 1, "<b>": 2 } })) {
+    const reply = await fetch(`${server.base}/stock/${name}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(members),
+    });
+    assert.equal(reply.status, 201);
+  }
+}
+
 async function fillNotes(server) {
   for (const [title, content] of WRITING) await server.create("notes", { title, content });
   for (let number = 6; number <= 25; number += 1) {
@@ -150,6 +221,8 @@ async function fillEverything(server) {
   await server.create("shelves", { name: "By the window" });
   await server.create("things", THING);
   await server.create("things", { name: LONG_WORD, condition: "new" });
+  const gone = await server.create("things", { name: "Broken", condition: "worn" });
+  assert.equal((await fetch(`${server.base}/api/things/${gone.id}`, { method: "DELETE" })).status, 204);
   await server.create("things/1/repairs", { work: "Glued the handle", cost: "20" });
   const reply = await fetch(`${server.base}/api/tags/${encodeURIComponent('a/b ?"')}`, {
     method: "PUT",
@@ -215,3 +288,4 @@ function suite(title, folder, pages, fill) {
 
 suite("pages of notes", "apps/notes", NOTES, fillNotes);
 suite("pages of every field type", "tests/browser/fixtures/everything", EVERYTHING, fillEverything);
+suite("pages of documents", "apps/stock", STOCK, fillStock);

@@ -22,7 +22,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30
 REQUEST_SECONDS_MAX = 30
-SETTINGS = ["HOST", "PORT", "PUBLIC_URL", "DATABASE_URL", "SECRET_KEY", "DURABILITY"]
+SETTINGS = ["HOST", "PORT", "PUBLIC_URL", "DATABASE_URL", "SECRET_KEY", "CARAFE_ENV", "DURABILITY"]
 MEMBERS = ["id", "title", "content", "is_pinned", "created_at", "updated_at"]
 
 CHECKS = []

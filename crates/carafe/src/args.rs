@@ -109,6 +109,10 @@ pub struct Serve {
     pub public_url: Option<String>,
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// The kind of place; production starts only with a secret key of its own
+    /// [default: development]
+    #[arg(long, env = "CARAFE_ENV", value_enum)]
+    pub env: Option<Place>,
     /// The key that signs cookies [default: made at first start and kept in secret.key]
     #[arg(long, env = "SECRET_KEY", value_name = "TEXT", hide_env_values = true)]
     pub secret_key: Option<String>,
@@ -125,6 +129,14 @@ pub struct DatabaseArgs {
     /// When a write is answered [default: full]
     #[arg(long, env = "DURABILITY", value_enum)]
     pub durability: Option<Durability>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Place {
+    /// A machine of a developer: what is missing is made
+    Development,
+    /// A server for others: what is missing is refused
+    Production,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

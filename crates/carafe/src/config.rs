@@ -1,11 +1,12 @@
 //! Settings of a place: options, then the environment, then a file `.env`. The only module
 //! that knows where they come from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use carafe_store::store::Durability;
+use clap::ValueEnum;
 
 use crate::args;
 use crate::telemetry;
@@ -23,6 +24,7 @@ pub struct ServeConfig {
     /// `None` where the key is made and kept beside the database.
     pub secret_key: Option<String>,
     pub log_level: String,
+    pub is_production: bool,
 }
 
 /// Which database, and how careful with it.
@@ -77,6 +79,13 @@ pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
         (None, None) => 5000,
     };
     let public_url = args.public_url.clone().or_else(|| from_file("PUBLIC_URL"));
+    let place = match (args.env, from_file("CARAFE_ENV")) {
+        (Some(place), _) => place,
+        (None, Some(text)) => args::Place::from_str(&text, false).map_err(|_| {
+            anyhow::anyhow!("CARAFE_ENV in .env is {text:?}; it must be development or production")
+        })?,
+        (None, None) => args::Place::Development,
+    };
     Ok(ServeConfig {
         host: args
             .host
@@ -92,6 +101,7 @@ pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
             .or_else(|| from_file("LOG_LEVEL"))
             .unwrap_or_else(|| telemetry::LEVEL.to_owned()),
         secret_key: args.secret_key.clone().or_else(|| from_file("SECRET_KEY")),
+        is_production: place == args::Place::Production,
     })
 }
 
@@ -158,15 +168,24 @@ fn check_public_url(url: &str) -> Result<String> {
     }
 }
 
-/// The key that signs cookies: as configured, else from `secret.key` beside the database,
-/// which is made at the first start and only readable by its owner.
+/// The key that signs cookies: as configured, else, in development, from `secret.key` beside the
+/// database, which is made at the first start and only readable by its owner.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read or made.
+/// Where the file cannot be read or made; in production, where no key is configured or one that
+/// others can guess.
 pub fn secret_key(config: &ServeConfig) -> Result<Vec<u8>> {
-    if let Some(key) = &config.secret_key {
-        return Ok(key.clone().into_bytes());
+    match &config.secret_key {
+        Some(key) if config.is_production && is_guessable(key) => bail!(
+            "the secret key is one that others can guess\n\nhint: `openssl rand -hex 32` makes a good one"
+        ),
+        Some(key) => return Ok(key.clone().into_bytes()),
+        None if config.is_production => bail!(
+            "production needs a secret key: --secret-key, SECRET_KEY or .env\n\n\
+             hint: `openssl rand -hex 32` makes a good one"
+        ),
+        None => {}
     }
     let Some(database) = config.database.file() else {
         return random_key();
@@ -178,6 +197,17 @@ pub fn secret_key(config: &ServeConfig) -> Result<Vec<u8>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_key(&path),
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
     }
+}
+
+/// Whether a key is of few different characters, or words that stand in examples.
+fn is_guessable(key: &str) -> bool {
+    const CHARACTERS_MIN: usize = 8;
+    const WORDS: [&str; 7] = [
+        "change", "default", "dev-key", "example", "insecure", "password", "secret",
+    ];
+    let different: HashSet<char> = key.chars().collect();
+    let folded = key.to_lowercase();
+    different.len() < CHARACTERS_MIN || WORDS.iter().any(|word| folded.contains(word))
 }
 
 fn make_key(path: &Path) -> Result<Vec<u8>> {

@@ -21,7 +21,7 @@ function binary() {
 }
 
 // What the server's settings could come from besides the options.
-const SETTINGS = ["HOST", "PORT", "PUBLIC_URL", "DATABASE_URL", "SECRET_KEY", "DURABILITY"];
+const SETTINGS = ["HOST", "PORT", "PUBLIC_URL", "DATABASE_URL", "SECRET_KEY", "CARAFE_ENV", "DURABILITY"];
 
 export async function serve(folder) {
   const home = mkdtempSync(join(tmpdir(), "carafe-browser-"));

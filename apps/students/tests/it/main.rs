@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../../../../crates/carafe/tests/it/paper.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the whole manual, which use all of it"
+)]
 mod paper;
 #[path = "../../../../crates/carafe/tests/it/stage.rs"]
 mod stage;

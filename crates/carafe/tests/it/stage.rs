@@ -53,13 +53,14 @@ impl Drop for Server {
 /// The address in the papers, which another server may have on this machine.
 const SHOWN_ADDRESS: &str = "127.0.0.1:5000";
 
-const SETTINGS_OF_THE_PLACE: [&str; 6] = [
+const SETTINGS_OF_THE_PLACE: [&str; 7] = [
     "HOST",
     "PORT",
     "PUBLIC_URL",
     "DATABASE_URL",
     "DURABILITY",
     "SECRET_KEY",
+    "CARAFE_ENV",
 ];
 
 fn set_up(command: &mut Command, program: Program, folder: &Path) {

@@ -250,6 +250,7 @@ fn help_names_the_environment_variables() {
         "DATABASE_URL",
         "DURABILITY",
         "SECRET_KEY",
+        "CARAFE_ENV",
     ] {
         assert!(help.contains(&format!("[env: {name}")), "{name}: {help}");
     }

@@ -27,13 +27,14 @@ use crate::support::workspace;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Variables that would change what is tested.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 7] = [
     "HOST",
     "PORT",
     "PUBLIC_URL",
     "DATABASE_URL",
     "DURABILITY",
     "SECRET_KEY",
+    "CARAFE_ENV",
 ];
 
 /// Resources of one string each, without a search index.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use super::{Folder, PLAIN, Process};
+use super::{Folder, PLAIN, Process, Ran};
 
 #[tokio::test]
 async fn the_start_prints_addresses_and_the_database() {
@@ -196,4 +196,40 @@ async fn changes_that_could_lose_data_are_refused_with_the_difference() {
     folder.write("carafe.toml", two);
     let server = folder.serve();
     assert_eq!(server.client().get("/api/marks/1").await.text, stored.text);
+}
+
+#[test]
+fn production_starts_only_with_a_secret_key_of_its_own() {
+    let folder = Folder::notes();
+    let good = "3f1c9a7e5b2d8046c1e7f3a95d20b86e";
+    for (key, complaint) in [
+        (None, "production needs a secret key"),
+        (Some("short"), "one that others can guess"),
+        (
+            Some("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            "one that others can guess",
+        ),
+        (
+            Some("please-change-me-0123456789-abcdefgh"),
+            "one that others can guess",
+        ),
+    ] {
+        let mut command = folder.command(&["serve", "--port", "0", "--env", "production"]);
+        command.envs(key.map(|key| ("SECRET_KEY", key)));
+        let said = Ran::of(command.output().unwrap()).refused();
+        assert!(
+            said.contains(complaint) && said.contains("openssl rand"),
+            "{key:?}: {said}"
+        );
+        assert!(!folder.path("data.db").exists() && !folder.path("secret.key").exists());
+    }
+    folder.write(
+        ".env",
+        &format!("CARAFE_ENV=production\nSECRET_KEY={good}\n"),
+    );
+    folder.serve().stop();
+    assert!(!folder.path("secret.key").exists());
+    folder.write(".env", "CARAFE_ENV=prod\n");
+    let wrong = folder.run(&["serve", "--port", "0"]).refused();
+    assert!(wrong.contains("development or production"), "{wrong}");
 }
