@@ -53,7 +53,7 @@ const at = (path, status = 200) => async (page, server) => {
 // Fills the form at a path, sends it, and expects a status; selects take their value.
 const sent = (path, values, status) => async (page, server, meanwhile) => {
   await page.goto(server.base + path);
-  for (const [name, value] of Object.entries(values)) await page.locator(`[name=${name}]`).fill(value);
+  for (const [name, value] of Object.entries(values)) await page.locator(`[name=${name}]`).last().fill(value);
   await meanwhile?.(server);
   const answered = page.waitForResponse((response) => response.request().method() === "POST");
   await page.locator("form[method=post] button").click();
