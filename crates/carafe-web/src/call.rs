@@ -9,10 +9,10 @@ use carafe_model::key::Key;
 use carafe_model::resource::{Method as Verb, Resource};
 use http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::Full;
 
 use crate::app::App;
 use crate::body;
+use crate::content::Content;
 use crate::error::Problem;
 
 /// What a handler reads a body from: of a connection, or of a test.
@@ -21,7 +21,7 @@ pub trait Body: http_body::Body<Data = Bytes> + Unpin + Send {}
 impl<B: http_body::Body<Data = Bytes> + Unpin + Send> Body for B {}
 
 /// What a handler answers.
-pub type Response = http::Response<Full<Bytes>>;
+pub type Response = http::Response<Content>;
 
 /// One request without its body.
 pub struct Call {
@@ -151,7 +151,7 @@ pub fn empty(status: StatusCode) -> Response {
 /// A reply with a body of a type.
 #[must_use]
 pub fn reply(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Content::from(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);

@@ -13,10 +13,11 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 
 use crate::app::App;
 use crate::call::{Body, Call, Response};
+use crate::content::Content;
 use crate::content_type::ContentType;
 use crate::error::{Kind, Problem};
 use crate::negotiate::{Accept, AcceptEncoding, Coding};
@@ -315,17 +316,17 @@ fn finish(call: &Call, api: bool, response: &mut Response) {
         );
     }
     if call.method() == Method::HEAD {
-        let length = response.body().size_hint().exact().unwrap_or(0);
+        let length = response.body().size_hint().exact();
         let has_content = !matches!(
             response.status(),
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         );
-        if has_content {
+        if let (true, Some(length)) = (has_content, length) {
             response
                 .headers_mut()
                 .insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        *response.body_mut() = Full::default();
+        *response.body_mut() = Content::default();
     }
 }
 
@@ -345,7 +346,7 @@ fn compress(call: &Call, response: &mut Response) {
         return;
     };
     let (bytes, coding) = coding::encode(bytes.to_bytes(), kind.as_bytes(), wanted);
-    *response.body_mut() = Full::new(bytes);
+    *response.body_mut() = Content::from(bytes);
     if let Some(value) = coding.header_value() {
         let headers = response.headers_mut();
         headers.insert(CONTENT_ENCODING, value);

@@ -7,6 +7,7 @@ pub mod body;
 pub mod call;
 pub mod coding;
 pub mod condition;
+pub mod content;
 pub mod content_type;
 pub mod cookie;
 pub mod cors;
@@ -38,7 +39,7 @@ use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
 use crate::api::request::{ACCEPT_PATCH, MERGE_PATCH};
-use crate::api::{deleted, document, field, list, record, reply};
+use crate::api::{deleted, document, field, list, map, record, reply};
 use crate::call::{Body, Call, Response};
 use crate::error::Problem;
 use crate::negotiate::Accept;
@@ -113,9 +114,7 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         return Err(Problem::plain(StatusCode::NOT_ACCEPTABLE, text));
     }
     match (&place, verb) {
-        (Collection(at), Verb::Get) if at.resource.members.is_some() => {
-            document::list(call, at).await
-        }
+        (Collection(at), Verb::Get) if at.resource.members.is_some() => map::list(call, at).await,
         (Collection(at), Verb::Get) => list::list(call, at).await,
         (Collection(at), Verb::Post) => record::create(call, at, None, body).await,
         (Collection(at), Verb::Delete) => record::delete_all(call, at).await,

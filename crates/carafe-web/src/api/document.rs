@@ -1,5 +1,5 @@
-//! Documents over JSON: the map of all, and the value of each member at an address of its own.
-//! A whole document is answered like a [`record`](super::record).
+//! The members of documents over JSON, each at an address of its own. A whole document is
+//! answered like a [`record`](super::record), and all of them by a [`map`](super::map).
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use carafe_model::document::{CONTENT, Members};
 use carafe_model::draft::Input;
 use carafe_model::fault::Fault;
 use carafe_model::key::Key;
-use carafe_model::record::{Record, column};
+use carafe_model::record::Record;
 use carafe_model::resource::{Deleted, Method, Put, Resource};
 use carafe_model::value::Row;
 use carafe_service::access::Action;
@@ -18,7 +18,6 @@ use http::header::{ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
 use percent_encoding::utf8_percent_encode;
 
-use super::list;
 use super::precondition::{precondition, refuse_write};
 use super::record::is_same_json;
 use super::reply::{SEGMENT, answer, applied, message, path_of, tag_of};
@@ -27,7 +26,7 @@ use super::request::{
 };
 use crate::call::{Body, Call, Response, empty, json};
 use crate::error::{Kind, Problem};
-use crate::json::{Encoder, read_member_value, write_string};
+use crate::json::{Encoder, read_member_value};
 use crate::negotiate::Coding;
 use crate::prefer::Return;
 use crate::route::At;
@@ -37,37 +36,6 @@ use crate::route::At;
 pub fn methods(resource: &Resource) -> Vec<Method> {
     let methods = resource.methods.item.iter().copied();
     methods.filter(|method| *method != Method::Post).collect()
-}
-
-/// `GET /api/{resource}`: the map of all, up to the declaration's limit of documents; `Link`
-/// leads on where there are more.
-///
-/// # Errors
-///
-/// 400 for parameters that cannot be; what the service refuses.
-pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
-    let documents_max = call.app.schema.limits.documents_max as u64;
-    let query = list::read_query(call, at, documents_max, documents_max)?;
-    let encoder = &call.app.plan(at.resource).encoder;
-    let mut body = b"{".to_vec();
-    let mut each = |row: &dyn Row| {
-        if body.len() > 1 {
-            body.push(b',');
-        }
-        write_string(
-            &mut body,
-            &Key::from_cell(row.cell(column::KEY)).to_string(),
-        );
-        body.push(b':');
-        encoder.write(&mut body, row, None);
-    };
-    let service = &call.app.service;
-    let total = service
-        .list(&call.actor, at.resource, &query, &mut each)
-        .await
-        .map_err(|error| Problem::from_service(error, at.resource, Method::Get))?;
-    body.push(b'}');
-    list::answer(call, &query, total, body)
 }
 
 /// `GET /api/{resource}/{key}/{member}`

@@ -6,7 +6,7 @@ use carafe_model::fault::{Code, Fault};
 use carafe_model::query::{DELETED, Defaults, Filter, Query, Test};
 use carafe_model::resource::{Column, Delete, Lists, Method, Resource, Strictness};
 use http::header::{HeaderName, LINK};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::call::{Call, Response, json};
 use crate::condition::EntityTag;
@@ -220,13 +220,17 @@ pub(super) fn answer(
     let tag = EntityTag::of_list(&body, total);
     super::reply::answer(call, &tag, || {
         let mut response = json(StatusCode::OK, body);
-        let headers = response.headers_mut();
-        headers.insert(TOTAL, HeaderValue::from(total));
-        if let Ok(links) = HeaderValue::from_str(&links(call, query, &Paging::new(query, total))) {
-            headers.insert(LINK, links);
-        }
+        add_paging(call, query, total, response.headers_mut());
         response
     })
+}
+
+/// `X-Total-Count` and `Link`.
+pub(super) fn add_paging(call: &Call, query: &Query, total: u64, headers: &mut HeaderMap) {
+    headers.insert(TOTAL, HeaderValue::from(total));
+    if let Ok(links) = HeaderValue::from_str(&links(call, query, &Paging::new(query, total))) {
+        headers.insert(LINK, links);
+    }
 }
 
 /// Where a page stands among the others.

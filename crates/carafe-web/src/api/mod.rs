@@ -4,6 +4,7 @@ pub mod deleted;
 pub mod document;
 pub mod field;
 pub mod list;
+pub mod map;
 pub mod patch;
 mod precondition;
 pub mod record;

@@ -413,3 +413,111 @@ async fn first_documents_are_read_with_all_their_mistakes() {
         assert!(refusal.contains(expected), "{text}: {refusal}");
     }
 }
+
+/// 400 documents of 10 kB each, four times what is answered whole.
+async fn with_large_map() -> TestApp {
+    let declaration =
+        "[resources.notes]\nkind = \"document\"\nput = \"upsert\"\n[limits]\ndocuments = 300\n";
+    let app = TestApp::new(declaration).await;
+    let made = (0..400).map(|number| {
+        let body = json!({ "n": number, "text": "x".repeat(10_000) });
+        app.request("PUT", &format!("/api/notes/d{number:03}"))
+            .json(body)
+            .send()
+    });
+    for made in made.collect::<Vec<_>>() {
+        assert_eq!(made.await.status, 201);
+    }
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_map_is_sent_in_chunks() {
+    let app = with_large_map().await;
+    let numbers = |reply: &crate::support::Reply| -> Vec<i64> {
+        let map = reply.json();
+        let map = map.as_object().unwrap();
+        map.values()
+            .map(|document| document["n"].as_i64().unwrap())
+            .collect()
+    };
+    let reply = app.get("/api/notes").await;
+    assert_eq!((reply.status, reply.header("x-total-count")), (200, "400"));
+    assert!(
+        !reply.has("content-length") && !reply.has("etag"),
+        "{:?}",
+        reply.headers
+    );
+    assert_eq!(numbers(&reply), (0..300).collect::<Vec<_>>());
+    assert!(
+        reply
+            .header("link")
+            .contains("page=2&per_page=300>; rel=\"next\"")
+    );
+    let second = app.get("/api/notes?page=2").await;
+    assert_eq!(numbers(&second), (300..400).collect::<Vec<_>>());
+    let part = app
+        .get("/api/notes?page=2&per_page=150&name__gte=d050")
+        .await;
+    assert_eq!(numbers(&part), (200..350).collect::<Vec<_>>());
+    let backwards = app.get("/api/notes?sort=-name&per_page=200").await;
+    assert!(backwards.text().starts_with("{\"d399\":"));
+    assert_eq!(
+        numbers(&backwards),
+        (200..400).collect::<Vec<_>>(),
+        "as JSON sorts them"
+    );
+    let small = app.get("/api/notes?per_page=20").await;
+    assert!(small.has("etag") && small.has("content-length"));
+    let head = app.request("HEAD", "/api/notes").send().await;
+    assert_eq!(
+        (head.status, head.body.len(), head.header("x-total-count")),
+        (200, 0, "400")
+    );
+    assert!(!head.has("content-length"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_there_throughout_is_in_the_map_once() {
+    let app = with_large_map().await;
+    let writer = app.clone();
+    let writes = tokio::spawn(async move {
+        for number in (0..300).step_by(2) {
+            writer
+                .request("DELETE", &format!("/api/notes/d{number:03}"))
+                .send()
+                .await;
+            writer
+                .request("PUT", &format!("/api/notes/e{number:03}"))
+                .json(json!({ "n": -1 }))
+                .send()
+                .await;
+        }
+    });
+    for _ in 0..5 {
+        let text = app.get("/api/notes?per_page=300").await.text();
+        for number in (1..300).step_by(2) {
+            let name = format!("\"d{number:03}\":");
+            let times = text.matches(&name).count();
+            // The page has 300 documents; deletions before it let later ones in.
+            assert!(times == 1 || (times == 0 && number > 250), "{name} {times}");
+        }
+        serde_json::from_str::<Value>(&text).expect("JSON to its end");
+    }
+    writes.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_a_map_half_read_costs_nothing_more() {
+    let app = with_large_map().await;
+    for _ in 0..20 {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let address = app.base.trim_start_matches("http://").to_owned();
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let request = format!("GET /api/notes HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut some = [0; 1000];
+        stream.read_exact(&mut some).await.unwrap();
+    }
+    assert_eq!(app.get("/api/notes/d001/n").await.text(), "1");
+}
