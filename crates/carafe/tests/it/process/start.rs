@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use serde_json::json;
 
 use super::{Folder, PLAIN, Process, Ran};
+use crate::support::workspace;
 
 #[tokio::test]
 async fn the_start_prints_addresses_and_the_database() {
@@ -232,4 +233,30 @@ fn production_starts_only_with_a_secret_key_of_its_own() {
     folder.write(".env", "CARAFE_ENV=prod\n");
     let wrong = folder.run(&["serve", "--port", "0"]).refused();
     assert!(wrong.contains("development or production"), "{wrong}");
+}
+
+/// What hosts run, on loopback in place of every address.
+#[tokio::test]
+async fn the_procfile_starts_a_server_on_the_port_that_the_host_gives() {
+    let procfile = std::fs::read_to_string(workspace().join("Procfile")).unwrap();
+    let line = procfile
+        .lines()
+        .find_map(|line| line.strip_prefix("web: "))
+        .unwrap();
+    let mut words = line.split_whitespace();
+    assert_eq!(words.next(), Some("target/release/carafe"));
+    let words = words.map(|word| match word {
+        "apps/notes" => ".",
+        "0.0.0.0" => "127.0.0.1",
+        word => word,
+    });
+    let folder = Folder::notes();
+    let mut command = folder.command(&words.collect::<Vec<_>>());
+    let port = free_port();
+    command.env("PORT", port.to_string());
+    command.env("SECRET_KEY", "3f1c9a7e5b2d8046c1e7f3a95d20b86e");
+    let server = Process::start(command);
+    assert_eq!(server.base, format!("http://127.0.0.1:{port}"));
+    assert_eq!(server.client().get("/api/notes").await.status, 200);
+    server.stop();
 }
