@@ -25,6 +25,7 @@ use crate::pages::record::{
     find, json_depth_max, list_path, list_values, new_path, offered, read_query, record_path,
     redirect, refused, views,
 };
+use crate::pages::sheet::Sheet;
 use crate::pages::site::Offer;
 use crate::pages::view::{Pagination, plain};
 use crate::pages::visit::{PageResult, View, Visit};
@@ -285,52 +286,6 @@ pub(crate) async fn refuse_token(
     form(visit, resource, sheet).await
 }
 
-/// A document's form, as it is to be shown.
-struct Sheet {
-    status: StatusCode,
-    purpose: Purpose,
-    typed: Typed,
-    faults: Vec<Fault>,
-    record: Option<Record>,
-    conflict: bool,
-}
-
-impl Sheet {
-    fn new(status: StatusCode, purpose: Purpose, typed: Typed) -> Self {
-        Self {
-            status,
-            purpose,
-            typed,
-            faults: Vec::new(),
-            record: None,
-            conflict: false,
-        }
-    }
-
-    /// The form again, where `error` is about what was typed.
-    fn rejected(
-        error: Error,
-        resource: &Resource,
-        method: Method,
-        purpose: Purpose,
-        typed: Typed,
-    ) -> Result<Self, Problem> {
-        let taken = matches!(error, Error::Taken(_));
-        let shown = taken || matches!(error, Error::Invalid(_) | Error::Empty(_));
-        let mut problem = Problem::from_service(error, resource, method);
-        if !shown {
-            return Err(problem);
-        }
-        if let (true, Some(fault)) = (taken, problem.faults.first_mut()) {
-            fault.message.clone_from(&problem.error);
-        }
-        Ok(Self {
-            faults: problem.faults,
-            ..Self::new(problem.status, purpose, typed)
-        })
-    }
-}
-
 /// The form with what was typed, filled so that saving it again changes `stored`, beside what is
 /// stored now.
 async fn conflict(
@@ -340,13 +295,10 @@ async fn conflict(
     stored: Record,
 ) -> PageResult {
     typed.version = Some(Edition::of(&stored));
-    let mut sheet = Sheet::new(StatusCode::CONFLICT, Purpose::Edit, typed);
-    sheet.record = Some(stored);
-    sheet.conflict = true;
-    form(visit, resource, sheet).await
+    form(visit, resource, Sheet::conflicting(typed, stored)).await
 }
 
-async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet) -> PageResult {
+async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet<Typed>) -> PageResult {
     let mut values = vec![("list_url", Value::from(list_path(visit, resource)))];
     let mut cancel = list_path(visit, resource);
     match &sheet.record {
@@ -360,23 +312,15 @@ async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet) -> PageResul
     }
     values.push(("cancel_url", Value::from(cancel)));
     values.push(("editing", Value::from(sheet.purpose == Purpose::Edit)));
-    let stored = sheet.record.as_ref().filter(|_| sheet.conflict);
-    if let Some(stored) = stored {
+    if let Some(stored) = sheet.conflict() {
         values.push(("differences", differences(&sheet.typed, stored)));
     }
-    let template = match stored {
-        Some(_) => "conflict.html",
-        None => "form.html",
-    };
     let form = view(resource, &sheet, &visit.csrf_token);
     values.push(("form", Value::from_object(form)));
     visit.render(View {
         status: sheet.status,
-        template,
-        title: match sheet.purpose {
-            Purpose::New => format!("New {}", resource.label),
-            Purpose::Edit => format!("Edit {}", resource.label),
-        },
+        template: sheet.template(),
+        title: sheet.title(resource),
         resource: Some(resource),
         values,
     })
@@ -414,7 +358,7 @@ async fn others<'a>(
     ))
 }
 
-fn view(resource: &Resource, sheet: &Sheet, csrf_token: &str) -> FormView {
+fn view(resource: &Resource, sheet: &Sheet<Typed>, csrf_token: &str) -> FormView {
     let members = members(resource);
     let key = resource.key.field.as_str();
     let of_key = |fault: &&Fault| fault.place == Place::Field(key.to_owned());

@@ -20,6 +20,7 @@ use crate::form::{Edition, Purpose, Typed, is_editable};
 use crate::link::{Address, Target};
 use crate::pages::form::{FormView, Options, Parts};
 use crate::pages::reference;
+use crate::pages::sheet::Sheet;
 use crate::pages::site::{Offer, offers};
 use crate::pages::view::{Pagination, RecordView, Shared, heading};
 use crate::pages::visit::{Page, PageResult, View, Visit};
@@ -342,50 +343,6 @@ pub(super) fn bad_token() -> Fault {
     Fault::body(Code::Required, text)
 }
 
-/// A record's form, as it is to be shown.
-struct Sheet {
-    status: StatusCode,
-    purpose: Purpose,
-    typed: Typed,
-    faults: Vec<Fault>,
-    /// The record that is edited, as it is stored now.
-    record: Option<Record>,
-    /// Somebody else has changed the record: both texts are shown.
-    conflict: bool,
-}
-
-impl Sheet {
-    fn new(status: StatusCode, purpose: Purpose, typed: Typed) -> Self {
-        Self {
-            status,
-            purpose,
-            typed,
-            faults: Vec::new(),
-            record: None,
-            conflict: false,
-        }
-    }
-
-    /// The form again, where `error` is about what was typed.
-    fn rejected(
-        error: Error,
-        resource: &Resource,
-        method: Method,
-        purpose: Purpose,
-        typed: Typed,
-    ) -> Result<Self, Problem> {
-        let shown = matches!(error, Error::Invalid(_) | Error::Empty(_) | Error::Taken(_));
-        let problem = Problem::from_service(error, resource, method);
-        if !shown {
-            return Err(problem);
-        }
-        Ok(Self {
-            faults: problem.faults,
-            ..Self::new(problem.status, purpose, typed)
-        })
-    }
-}
-
 /// The form with what was typed, filled so that saving it again replaces `stored`, beside what
 /// is stored now.
 async fn conflict(
@@ -395,13 +352,10 @@ async fn conflict(
     stored: Record,
 ) -> PageResult {
     typed.version = Some(Edition::of(&stored));
-    let mut sheet = Sheet::new(StatusCode::CONFLICT, Purpose::Edit, typed);
-    sheet.record = Some(stored);
-    sheet.conflict = true;
-    form(visit, resource, sheet).await
+    form(visit, resource, Sheet::conflicting(typed, stored)).await
 }
 
-async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet) -> PageResult {
+async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet<Typed>) -> PageResult {
     let options = reference::options(visit, resource).await;
     let (cancel, record) = match &sheet.record {
         Some(record) => (
@@ -425,7 +379,7 @@ async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet) -> PageResul
 
 fn form_view<'a>(
     resource: &'a Resource,
-    sheet: &Sheet,
+    sheet: &Sheet<Typed>,
     options: &Options,
     csrf_token: &str,
     mut values: Vec<(&'a str, Value)>,
@@ -440,20 +394,13 @@ fn form_view<'a>(
     });
     values.push(("form", Value::from_object(form)));
     values.push(("editing", Value::from(sheet.purpose == Purpose::Edit)));
-    let conflicting = sheet.record.as_ref().filter(|_| sheet.conflict);
-    if let Some(stored) = conflicting {
+    if let Some(stored) = sheet.conflict() {
         values.push(("differences", differences(resource, &sheet.typed, stored)));
     }
     View {
         status: sheet.status,
-        template: match conflicting {
-            Some(_) => "conflict.html",
-            None => "form.html",
-        },
-        title: match sheet.purpose {
-            Purpose::New => format!("New {}", resource.label),
-            Purpose::Edit => format!("Edit {}", resource.label),
-        },
+        template: sheet.template(),
+        title: sheet.title(resource),
         resource: Some(resource),
         values,
     }
@@ -761,6 +708,7 @@ mod tests {
 
     use super::*;
     use crate::pages::fixture;
+    use crate::pages::sheet::Sheet;
     use crate::pages::site::Site;
     use crate::pages::visit::{Shared as Common, request};
 
@@ -820,7 +768,7 @@ mod tests {
         rendered(&site, address, &list_view(resource, values))
     }
 
-    fn form_page(sheet: &Sheet) -> String {
+    fn form_page(sheet: &Sheet<Typed>) -> String {
         let site = fixture::site();
         let resource = &site.links.schema.resources[1];
         let values = vec![
