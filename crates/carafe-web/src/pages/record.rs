@@ -130,26 +130,50 @@ pub(super) fn list_values<'a>(
 pub async fn detail(visit: &Visit<'_>, resource: &Resource, key: &Key) -> PageResult {
     pages(resource)?;
     let record = find(visit, Action::Read, resource, key).await?;
-    let children = visit.site.links.schema.resources.iter().filter(|child| {
+    let mut children = Vec::new();
+    for child in &visit.site.links.schema.resources {
         let parent = child.parent.as_ref();
-        child.pages.is_some() && parent.is_some_and(|parent| parent.index == resource.index)
-    });
-    let children = children.map(|child| {
-        Value::from_pairs([
-            ("label_plural", Value::from(child.label_plural.as_str())),
-            ("url", Value::from(visit.site.links.list(child, Some(key)))),
-        ])
-    });
-    let children = children.collect();
+        let is_child = parent.is_some_and(|parent| parent.index == resource.index);
+        if let (true, Some(pages)) = (is_child, &child.pages) {
+            children.push(first_children(visit, child, pages, key).await);
+        }
+    }
     show_record(
         visit,
         resource,
         record,
         "detail.html",
         None,
-        vec![("children", children)],
+        vec![("children", Value::from(children))],
     )
     .await
+}
+
+/// The first page of the records of a sub-resource, for the page of the record that they are
+/// under.
+async fn first_children(visit: &Visit<'_>, child: &Resource, pages: &Pages, key: &Key) -> Value {
+    let links = &visit.site.links;
+    let mut query = reference::plain_query(&pages.order, pages.per_page as u64);
+    if let Some(parent) = &child.parent {
+        query.filters.push(Filter {
+            column: Column::Field(parent.field),
+            test: Test::Equal(key.to_value()),
+        });
+    }
+    let (found, total) = reference::read_headings(visit, child, &query).await;
+    let items = found.into_iter().map(|(child_key, heading)| {
+        let url = links.record(child, Some(key), &child_key, Target::Detail);
+        Value::from_pairs([("heading", heading), ("url", url)])
+    });
+    let new_url = offers(child, Offer::Create).then(|| links.new_record(child, Some(key)));
+    Value::from_pairs([
+        ("label", Value::from(child.label.as_str())),
+        ("label_plural", Value::from(child.label_plural.as_str())),
+        ("url", Value::from(links.list(child, Some(key)))),
+        ("new_url", Value::from(new_url)),
+        ("items", items.collect()),
+        ("total", Value::from(total)),
+    ])
 }
 
 /// `GET /{resource}/new`

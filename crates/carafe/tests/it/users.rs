@@ -245,7 +245,27 @@ async fn emails_are_a_part_of_their_user() {
         "\"a@example.org\""
     );
     let page = app.get("/users/1").await.text();
-    assert!(page.contains("href=\"/users/1/emails\""), "{page}");
+    for part in [
+        "href=\"/users/1/emails\"",
+        "href=\"/users/1/emails/1\">a@example.org<",
+        "href=\"/users/1/emails/new\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("All "), "{page}");
+    for number in 0..11 {
+        app.post(
+            "/api/v1/users/1/emails",
+            json!({ "address": format!("n{number}@example.org") }),
+        )
+        .await;
+    }
+    let page = app.get("/users/1").await.text();
+    assert!(
+        page.contains("n8@example.org") && !page.contains("n9@example.org"),
+        "{page}"
+    );
+    assert!(page.contains(">All 12<"), "{page}");
     let list = app.get("/users/1/emails").await.text();
     assert!(list.contains("a@example.org"), "{list}");
     assert_eq!(
@@ -255,7 +275,8 @@ async fn emails_are_a_part_of_their_user() {
             .status,
         204
     );
-    assert_eq!(app.get("/api/v1/users/1/emails").await.json(), json!([]));
+    let left = app.get("/api/v1/users/1/emails").await;
+    assert_eq!(left.header("x-total-count"), "11");
 }
 
 #[tokio::test]
