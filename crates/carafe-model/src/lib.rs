@@ -2,6 +2,7 @@
 //! that follow from it. No I/O, no async, no SQL, no HTTP.
 
 pub mod actor;
+pub mod cursor;
 pub mod decimal;
 pub mod declaration;
 pub mod document;

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use crate::cursor::Cursor;
 use crate::fault::{Code, Fault};
 use crate::field::Field;
 use crate::fold::fold;
 use crate::key::KeyKind;
 use crate::kind::Kind;
 use crate::near::nearest;
-use crate::resource::{Column, Delete, Order, Resource, Strictness};
+use crate::resource::{Column, Delete, Order, Pagination, Resource, Strictness};
 use crate::value::Value;
 
 /// What a list shows.
@@ -29,6 +30,8 @@ pub struct Query {
     pub fields: Option<Vec<Column>>,
     /// Those that are deleted softly, in place of the others.
     pub deleted: bool,
+    /// Where the page starts, in place of its number; nothing is counted then.
+    pub cursor: Option<Cursor>,
 }
 
 /// A text to look for in the fields that `search` names.
@@ -78,7 +81,10 @@ pub enum Test {
 
 /// Parameters that lists have whatever their fields are called. A field of such a name is
 /// filtered as `page__eq=`.
-pub const PARAMETERS: [&str; 6] = ["page", "per_page", "sort", "fields", "q", DELETED];
+pub const PARAMETERS: [&str; 7] = ["page", "per_page", "sort", "fields", "q", CURSOR, DELETED];
+
+/// The parameter that stands in place of `page` where a list is paged by cursors.
+pub const CURSOR: &str = "cursor";
 
 /// The parameter that asks for deleted records, where the resource keeps them; its one value is
 /// `only`.
@@ -100,6 +106,7 @@ pub struct Defaults<'a> {
     pub order: &'a [Order],
     pub per_page: u64,
     pub per_page_max: u64,
+    pub pagination: Pagination,
     pub strictness: Strictness,
 }
 
@@ -127,6 +134,10 @@ impl Query {
                 paged: false,
                 fields: None,
                 deleted: false,
+                cursor: match defaults.pagination {
+                    Pagination::Page => None,
+                    Pagination::Cursor => Some(Cursor::Start),
+                },
             },
             seen: Vec::new(),
             faults: Vec::new(),
@@ -173,7 +184,10 @@ impl Reader<'_> {
         }
         self.seen.push(name.to_owned());
         match name {
-            "page" => self.page(value),
+            "page" if self.query.cursor.is_none() => self.page(value),
+            CURSOR if self.query.cursor.is_some() => {
+                self.query.cursor = Some(Cursor::Token(value.to_owned()));
+            }
             "per_page" => self.per_page(value),
             "sort" => self.sort(value),
             "fields" if self.resource.members.is_none() => self.fields(value),
@@ -410,6 +424,8 @@ impl Reader<'_> {
             .chain([self.resource.key.field.as_str()])
             .chain(own.filter(|name| match *name {
                 "q" => !self.resource.search.is_empty(),
+                "page" => self.query.cursor.is_none(),
+                CURSOR => self.query.cursor.is_some(),
                 "fields" => self.resource.members.is_none(),
                 DELETED => self.resource.delete == Delete::Soft,
                 _ => true,
@@ -463,6 +479,7 @@ mod tests {
             order: &resource.order,
             per_page: 10,
             per_page_max: 100,
+            pagination: Pagination::Page,
             strictness: Strictness::Strict,
         };
         for (name, expected) in [

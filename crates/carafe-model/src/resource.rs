@@ -38,6 +38,7 @@ pub struct Resource {
     pub require_if_match: bool,
     pub links: bool,
     pub lists: Lists,
+    pub pagination: Pagination,
     pub input: Strictness,
     /// First records, loaded once when the table is made. Absolute, or relative to where the
     /// program runs.
@@ -154,6 +155,15 @@ pub enum Lists {
     Page,
     /// A bare array.
     Array,
+}
+
+/// How the pages of a list are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pagination {
+    /// By number, with the total.
+    Page,
+    /// By a cursor that the page before gave, without a total.
+    Cursor,
 }
 
 /// What becomes of names that are not known.

@@ -104,7 +104,8 @@ pub(crate) fn page(
         return scan(connection, resource, Scope::Live, query);
     };
     let hits = hits(connection, resource, folded, &index_query, exact)?;
-    let total = match query.filters.is_empty() {
+    let total = match query.filters.is_empty() || query.cursor.is_some() {
+        // With a cursor nothing is counted: as many as there can be.
         true => count(hits.len()),
         false => number(connection, &select::count_of(resource, query, &json(&hits)))?,
     };
@@ -130,7 +131,10 @@ pub(crate) fn scan(
     scope: Scope,
     query: &Query,
 ) -> Result<(Vec<Record>, u64)> {
-    let total = number(connection, &select::count(resource, scope, query))?;
+    let total = match &query.cursor {
+        Some(_) => 0,
+        None => number(connection, &select::count(resource, scope, query))?,
+    };
     let records = records(connection, resource, &select::page(resource, scope, query))?;
     Ok((records, total))
 }

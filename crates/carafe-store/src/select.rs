@@ -1,7 +1,8 @@
 //! Statements that read: pure functions of a resource and a query.
 
+use carafe_model::cursor::Cursor;
 use carafe_model::query::{Filter, Query, Test};
-use carafe_model::resource::{Delete, Order, Resource};
+use carafe_model::resource::{Column, Delete, Order, Resource};
 use carafe_model::value::Value;
 
 use crate::ddl;
@@ -144,6 +145,76 @@ pub(crate) fn page(resource: &Resource, scope: Scope, query: &Query) -> Statemen
     sql
 }
 
+/// ` AND` that a row stands behind a place in an order: null comes first when ascending.
+fn after(sql: &mut Statement, resource: &Resource, query: &Query) {
+    let Some(Cursor::After(values)) = &query.cursor else {
+        return;
+    };
+    let place: Vec<(&Order, &Value)> = query.order.iter().zip(values).collect();
+    // The first column alone, where an index can start from it: the planner does not look into
+    // alternatives for that.
+    if let [(first, value), _, ..] = place.as_slice()
+        && !value.is_null()
+        && !(first.descending && can_be_null(resource, first.column))
+    {
+        sql.push(" AND ");
+        table::column(sql, resource, first.column);
+        sql.push(if first.descending { " <= " } else { " >= " })
+            .bind((*value).clone());
+    }
+    sql.push(" AND (");
+    for (index, (step, value)) in place.iter().enumerate() {
+        if index > 0 {
+            sql.push(" OR ");
+        }
+        for (step, value) in &place[..index] {
+            table::column(sql, resource, step.column);
+            sql.push(" IS ").bind((*value).clone()).push(" AND ");
+        }
+        beyond(sql, resource, step, value);
+    }
+    sql.push(")");
+}
+
+/// That the column of a step stands behind a value.
+fn beyond(sql: &mut Statement, resource: &Resource, step: &Order, value: &Value) {
+    match (step.descending, value.is_null()) {
+        (false, true) => {
+            table::column(sql, resource, step.column);
+            sql.push(" IS NOT NULL");
+        }
+        (true, true) => {
+            sql.push("FALSE");
+        }
+        (false, false) => {
+            table::column(sql, resource, step.column);
+            sql.push(" > ").bind(value.clone());
+        }
+        (true, false) if can_be_null(resource, step.column) => {
+            sql.push("(");
+            table::column(sql, resource, step.column);
+            sql.push(" < ").bind(value.clone()).push(" OR ");
+            table::column(sql, resource, step.column);
+            sql.push(" IS NULL)");
+        }
+        (true, false) => {
+            table::column(sql, resource, step.column);
+            sql.push(" < ").bind(value.clone());
+        }
+    }
+}
+
+fn can_be_null(resource: &Resource, column: Column) -> bool {
+    match column {
+        Column::Key => false,
+        // A column that was added later is null in older rows, also where the server sets it.
+        Column::Field(position) => {
+            let field = &resource.fields[position];
+            field.optional || field.set.is_some()
+        }
+    }
+}
+
 /// The ids of all records that pass the filters, by any order; `search` is left aside.
 pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
     let mut sql = Statement::new("SELECT ");
@@ -151,6 +222,7 @@ pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::scope(&mut sql, resource, Scope::Live);
     filters(&mut sql, resource, &query.filters);
+    after(&mut sql, resource, query);
     sql.push(" ORDER BY ");
     table::order(&mut sql, resource, &query.order);
     sql
@@ -186,6 +258,7 @@ fn among(sql: &mut Statement, resource: &Resource, query: &Query, ids: &str) {
         .push(")) AND ");
     table::scope(sql, resource, Scope::Live);
     filters(sql, resource, &query.filters);
+    after(sql, resource, query);
 }
 
 fn limit(sql: &mut Statement, query: &Query) {
@@ -203,6 +276,7 @@ fn whole(number: u64) -> i64 {
 fn condition(sql: &mut Statement, resource: &Resource, scope: Scope, query: &Query) {
     table::scope(sql, resource, scope);
     filters(sql, resource, &query.filters);
+    after(sql, resource, query);
     if let Some(search) = &query.search {
         sql.push(" AND ");
         contains(sql, resource, &search.folded);
@@ -305,6 +379,7 @@ mod tests {
             paged: false,
             fields: None,
             deleted: false,
+            cursor: None,
         }
     }
 
@@ -329,6 +404,25 @@ mod tests {
         assert_snapshot!(first_page(tags, &tags.order).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'tags') FROM "tags" INDEXED BY "tags__key" WHERE TRUE ORDER BY "name" LIMIT ?"#);
         assert!(is_walk(notes, &order(notes, &["rank"])));
         assert!(!is_walk(notes, &order(notes, &["title"])));
+    }
+
+    #[test]
+    fn a_page_behind_a_place_starts_where_an_index_can() {
+        let [schema, _] = schemas();
+        let notes = &schema.resources[0];
+        let text_of = |values: Vec<Value>, columns: &[&str]| {
+            let query = Query {
+                order: order(notes, columns),
+                cursor: Some(Cursor::After(values)),
+                page: 1,
+                ..query(notes)
+            };
+            page(notes, Scope::Live, &query).text().to_owned()
+        };
+        let (three, seven) = (Value::Integer(3), Value::Integer(7));
+        assert_snapshot!(text_of(vec![three.clone(), seven.clone()], &["-rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "rank" <= ? AND ("rank" < ? OR "rank" IS ? AND "id" < ?) ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![Value::Null, seven.clone()], &["rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("rank" IS NOT NULL OR "rank" IS ? AND "id" < ?) ORDER BY "rank", "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![seven], &["-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("id" < ?) ORDER BY "id" DESC LIMIT ?"#);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use carafe_model::cursor::Cursor;
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::query::{Query, Test};
 use carafe_model::record::{Record, column};
@@ -120,7 +121,7 @@ impl Store {
     }
 
     /// Reads a page of records, hands each row to `each` in order, and returns how many
-    /// records match in all, in the same snapshot.
+    /// records match in all, in the same snapshot; any number where the query has a cursor.
     ///
     /// # Errors
     ///
@@ -132,7 +133,10 @@ impl Store {
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
     ) -> Result<u64> {
-        let is_plain = scope == Scope::Live && query.filters.is_empty() && query.search.is_none();
+        let is_plain = scope == Scope::Live
+            && query.filters.is_empty()
+            && query.search.is_none()
+            && !matches!(query.cursor, Some(Cursor::After(_)));
         if is_plain && let Some(walk) = self.plans.of(resource).walk(&query.order) {
             let total_column = column::FIELDS + resource.fields.len();
             let now = self.database.read_now(|reader| {
@@ -510,6 +514,7 @@ mod tests {
             paged: false,
             fields: None,
             deleted: false,
+            cursor: None,
         };
         let mut listed = 0;
         let total = store

@@ -7,7 +7,7 @@ use carafe_model::draft::Input;
 use carafe_model::key::Key;
 use carafe_model::query::{Defaults, Query};
 use carafe_model::record::Record;
-use carafe_model::resource::{Method, Resource, Strictness};
+use carafe_model::resource::{Method, Pagination, Resource, Strictness};
 use carafe_service::access::Action;
 use carafe_service::error::Error;
 use carafe_service::record::{Change, Guard, refuse_empty};
@@ -74,6 +74,7 @@ impl Collection {
             order: &resource.order,
             per_page: per_page_max,
             per_page_max,
+            pagination: Pagination::Page,
             strictness: Strictness::Strict,
         };
         let pairs = parameters

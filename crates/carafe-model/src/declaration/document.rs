@@ -13,9 +13,10 @@ use crate::problem::Problem;
 const EXAMPLE: &str = "{ label = \"Member\", value = { type = \"integer\" } }";
 
 /// Settings of records that documents have no use for, and why.
-const OF_RECORDS: [(&str, &str); 6] = [
+const OF_RECORDS: [(&str, &str); 7] = [
     ("fields", "its objects have members: write `members`"),
     ("lists", "its list is a map of all"),
+    ("pagination", "its map leads on by `Link`"),
     (
         "links",
         "its objects have the members that clients give them",

@@ -6,11 +6,12 @@ pub(crate) const PATHS: [&str; 10] = [
 ];
 
 /// Members of the object that a list is, beside the records under the resource's name.
-pub(super) const LIST_MEMBERS: [&str; 8] = [
+pub(super) const LIST_MEMBERS: [&str; 9] = [
     "count",
     "current_page",
     "has_next",
     "has_prev",
+    "next",
     "pages",
     "per_page",
     "query",

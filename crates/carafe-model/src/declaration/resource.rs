@@ -14,9 +14,9 @@ use crate::key::{KeyKind, KeySpec};
 use crate::name::Name;
 use crate::near::nearest;
 use crate::problem::Problem;
-use crate::resource::{Delete, Lists, Put, Resource, Strictness};
+use crate::resource::{Delete, Lists, Pagination, Put, Resource, Strictness};
 
-const SETTINGS: [&str; 23] = [
+const SETTINGS: [&str; 24] = [
     "kind",
     "label",
     "label_plural",
@@ -34,6 +34,7 @@ const SETTINGS: [&str; 23] = [
     "require_if_match",
     "links",
     "lists",
+    "pagination",
     "input",
     "initial",
     "pages",
@@ -43,6 +44,9 @@ const SETTINGS: [&str; 23] = [
 ];
 
 pub(super) const LISTS: [(&str, Lists); 2] = [("page", Lists::Page), ("array", Lists::Array)];
+
+const PAGINATION: [(&str, Pagination); 2] =
+    [("page", Pagination::Page), ("cursor", Pagination::Cursor)];
 
 pub(super) const INPUT: [(&str, Strictness); 2] = [
     ("strict", Strictness::Strict),
@@ -232,6 +236,7 @@ pub(super) fn read(
         require_if_match: boolean(section, "require_if_match", problems),
         links,
         lists: word(section, "lists", &LISTS, problems).unwrap_or(defaults.lists),
+        pagination: word(section, "pagination", &PAGINATION, problems).unwrap_or(Pagination::Page),
         input: word(section, "input", &INPUT, problems).unwrap_or(defaults.input),
         initial: read_initial(section, defaults.folder, problems),
         pages,

@@ -7,8 +7,8 @@ use carafe_model::key::{Key, KeyKind, KeySpec};
 use carafe_model::kind::{Kind, OnDelete, Reference};
 use carafe_model::name::Name;
 use carafe_model::resource::{
-    AfterCreate, Column, Delete, Errors, Flash, Lists, Methods, Order, Pages, Parent, Put,
-    Referrer, Reply, Resource, Strictness,
+    AfterCreate, Column, Delete, Errors, Flash, Lists, Methods, Order, Pages, Pagination, Parent,
+    Put, Referrer, Reply, Resource, Strictness,
 };
 use carafe_model::schema::{Cors, Limits, Schema};
 use carafe_model::value::Value;
@@ -99,6 +99,7 @@ pub(crate) fn resource(resource: &str, fields: Vec<Field>) -> Draft {
         require_if_match: false,
         links: false,
         lists: Lists::Page,
+        pagination: Pagination::Page,
         input: Strictness::Strict,
         initial: None,
         pages: None,

@@ -163,6 +163,7 @@ impl Bed {
             paged: false,
             fields: None,
             deleted: false,
+            cursor: None,
         }
     }
 

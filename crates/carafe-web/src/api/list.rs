@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use carafe_model::fault::{Code, Fault};
-use carafe_model::query::{DELETED, Defaults, Filter, Query, Test};
-use carafe_model::resource::{Column, Delete, Lists, Method, Resource, Strictness};
+use carafe_model::query::{CURSOR, DELETED, Defaults, Filter, Query, Test};
+use carafe_model::resource::{Column, Delete, Lists, Method, Pagination, Resource, Strictness};
+use carafe_model::value::Row;
 use http::header::{HeaderName, LINK};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::cursor;
 use crate::call::{Call, Response, json};
 use crate::condition::EntityTag;
 use crate::error::{Kind, Problem};
@@ -26,6 +28,9 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
         Lists::Array => per_page_max(call),
     };
     let query = read_query(call, at, per_page, per_page_max(call))?;
+    if query.cursor.is_some() {
+        return cursor::list(call, at, query).await;
+    }
     let (start, end) = match at.resource.lists {
         Lists::Page => (format!("{{\"{}\":[", at.resource.name), "]"),
         Lists::Array => ("[".to_owned(), "]"),
@@ -44,6 +49,9 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
 /// `GET /api/{resource}/search?q=`
 pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     let query = read_query(call, at, per_page_max(call), per_page_max(call))?;
+    if query.search.is_some() && query.cursor.is_some() {
+        return cursor::list(call, at, query).await;
+    }
     let Some(search) = &query.search else {
         return Err(Problem::new(
             Kind::BadParameter,
@@ -71,7 +79,14 @@ pub(super) fn read_query(
     per_page: u64,
     per_page_max: u64,
 ) -> Result<Query, Problem> {
-    parse(call, at, (per_page, per_page_max), at.resource.input)
+    let defaults = Defaults {
+        order: &at.resource.order,
+        per_page,
+        per_page_max,
+        pagination: at.resource.pagination,
+        strictness: at.resource.input,
+    };
+    parse(call, at, &defaults)
 }
 
 /// The records that a request selects by its filters, without paging.
@@ -83,6 +98,7 @@ pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
     let keeps = at.resource.delete == Delete::Soft;
     let shaping = |name: &str| match name {
         "page" | "per_page" | "sort" | "fields" => true,
+        CURSOR => at.resource.pagination == Pagination::Cursor,
         name => name == DELETED && keeps,
     };
     let faults: Vec<Fault> = call
@@ -97,24 +113,24 @@ pub fn read_selection(call: &Call, at: &At<'_>) -> Result<Query, Problem> {
         })
         .collect();
     match faults.is_empty() {
-        true => parse(call, at, (1, per_page_max(call)), Strictness::Strict),
+        true => parse(
+            call,
+            at,
+            &Defaults {
+                order: &at.resource.order,
+                per_page: 1,
+                per_page_max: 1,
+                pagination: Pagination::Page,
+                strictness: Strictness::Strict,
+            },
+        ),
         false => Err(Problem::invalid(Kind::BadParameter, faults)),
     }
 }
 
-fn parse(
-    call: &Call,
-    at: &At<'_>,
-    (per_page, per_page_max): (u64, u64),
-    strictness: Strictness,
-) -> Result<Query, Problem> {
-    let defaults = Defaults {
-        order: &at.resource.order,
-        per_page,
-        per_page_max,
-        strictness,
-    };
-    if strictness == Strictness::Strict && !crate::query::is_utf8(call.query().as_bytes()) {
+fn parse(call: &Call, at: &At<'_>, defaults: &Defaults<'_>) -> Result<Query, Problem> {
+    if defaults.strictness == Strictness::Strict && !crate::query::is_utf8(call.query().as_bytes())
+    {
         let text = "The query is not UTF-8";
         return Err(Problem::new(
             Kind::BadParameter,
@@ -122,7 +138,7 @@ fn parse(
             text,
         ));
     }
-    let mut query = Query::parse(at.resource, &defaults, call.parameters())
+    let mut query = Query::parse(at.resource, defaults, call.parameters())
         .map_err(|faults| Problem::invalid(Kind::BadParameter, faults))?;
     if let (Some(parent), Some(key)) = (&at.resource.parent, &at.parent) {
         query.filters.push(Filter {
@@ -159,6 +175,7 @@ pub fn fields_parameter(call: &Call, resource: &Resource) -> Result<Option<Vec<C
         order: &resource.order,
         per_page: 1,
         per_page_max: 1,
+        pagination: Pagination::Page,
         strictness: resource.input,
     };
     let columns = match Query::parse(resource, &defaults, fields) {
@@ -183,6 +200,23 @@ async fn records(
     query: &Query,
     body: &mut Vec<u8>,
 ) -> Result<u64, Problem> {
+    let mut first = true;
+    each_record(call, at, query, |row, write| {
+        if !std::mem::take(&mut first) {
+            body.push(b',');
+        }
+        write(body, row);
+    })
+    .await
+}
+
+/// Hands each row of the page to `each`, with what writes it, and returns how many match in all.
+pub(super) async fn each_record(
+    call: &Call,
+    at: &At<'_>,
+    query: &Query,
+    mut each: impl FnMut(&dyn Row, &dyn Fn(&mut Vec<u8>, &dyn Row)) + Send,
+) -> Result<u64, Problem> {
     let chosen = match &query.fields {
         Some(columns) => Some(Encoder::of(at.resource, columns.iter().copied())),
         None => query.deleted.then(|| Encoder::of_deleted(at.resource)),
@@ -190,11 +224,7 @@ async fn records(
     let encoder = chosen
         .as_ref()
         .unwrap_or(&call.app.plan(at.resource).encoder);
-    let mut first = true;
-    let mut each = |row: &dyn carafe_model::value::Row| {
-        if !std::mem::take(&mut first) {
-            body.push(b',');
-        }
+    let write = |body: &mut Vec<u8>, row: &dyn Row| {
         // A deleted record has no address of its own.
         let url = match query.deleted {
             false => super::reply::url(call, at, row),
@@ -202,6 +232,7 @@ async fn records(
         };
         encoder.write(body, row, url.as_deref());
     };
+    let mut each = |row: &dyn Row| each(row, &write);
     let total = call
         .app
         .service
@@ -268,39 +299,37 @@ fn write_paging(body: &mut Vec<u8>, query: &Query, paging: &Paging) -> std::io::
     )
 }
 
-/// Whether a pair of a query, as sent, is a parameter that paging sets anew.
-fn is_paging(pair: &str) -> bool {
-    let mut pairs = crate::query::pairs(pair.as_bytes());
-    pairs
-        .next()
-        .is_some_and(|(name, _)| matches!(&*name, "page" | "per_page"))
+/// The parameters of the query, as sent, without those that paging sets anew, each with a `&`
+/// behind it; what a URL cannot have as it is would end a link early.
+pub(super) fn kept(call: &Call) -> String {
+    let is_paging = |pair: &str| {
+        let mut pairs = crate::query::pairs(pair.as_bytes());
+        pairs
+            .next()
+            .is_some_and(|(name, _)| matches!(&*name, "page" | "per_page" | CURSOR))
+    };
+    let mut kept = String::new();
+    for pair in call.query().split('&') {
+        if !pair.is_empty() && !is_paging(pair) {
+            let pair = pair.replace('<', "%3C").replace('>', "%3E");
+            kept.push_str(&pair.replace('"', "%22"));
+            kept.push('&');
+        }
+    }
+    kept
 }
 
 /// `Link` (RFC 8288) with first, prev, next and last, every other parameter kept as sent.
 fn links(call: &Call, query: &Query, paging: &Paging) -> String {
-    let kept: Vec<&str> = call
-        .query()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !is_paging(pair))
-        .collect();
+    let kept = kept(call);
     let last = paging.pages.max(1);
     let mut links = String::with_capacity(256);
     let mut link = |page: u64, rel: &str| {
         let comma = if links.is_empty() { "" } else { ", " };
-        let _ = write!(links, "{comma}<{}?", call.path());
-        for pair in &kept {
-            // What a URL cannot have as it is would end the link early.
-            let _ = write!(
-                links,
-                "{}&",
-                pair.replace('<', "%3C")
-                    .replace('>', "%3E")
-                    .replace('"', "%22")
-            );
-        }
         let _ = write!(
             links,
-            "page={page}&per_page={}>; rel=\"{rel}\"",
+            "{comma}<{}?{kept}page={page}&per_page={}>; rel=\"{rel}\"",
+            call.path(),
             query.per_page
         );
     };

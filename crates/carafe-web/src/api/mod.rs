@@ -1,5 +1,6 @@
 //! The JSON API: decode, call one verb, encode.
 
+mod cursor;
 pub mod deleted;
 pub mod document;
 pub mod field;

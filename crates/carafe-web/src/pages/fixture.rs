@@ -8,8 +8,8 @@ use carafe_model::kind::{Choice, Kind};
 use carafe_model::name::Name;
 use carafe_model::record::Record;
 use carafe_model::resource::{
-    AfterCreate, Column, Delete, Errors, Flash, Lists, Methods, Order, Pages, Put, Reply, Resource,
-    Strictness,
+    AfterCreate, Column, Delete, Errors, Flash, Lists, Methods, Order, Pages, Pagination, Put,
+    Reply, Resource, Strictness,
 };
 use carafe_model::schema::{Cors, Limits, Schema};
 use carafe_model::value::Value as Stored;
@@ -70,6 +70,7 @@ fn resource(index: usize, name: &str, label: &str, fields: Vec<Field>) -> Resour
         require_if_match: false,
         links: false,
         lists: Lists::Page,
+        pagination: Pagination::Page,
         input: Strictness::Strict,
         initial: None,
         pages: Some(Pages {

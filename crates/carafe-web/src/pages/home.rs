@@ -43,6 +43,7 @@ async fn count(visit: &Visit<'_>, resource: &Resource) -> Result<Option<u64>, Pr
         paged: true,
         fields: None,
         deleted: false,
+        cursor: None,
     };
     let call = visit.call;
     let counted = call

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use carafe_model::actor::Actor;
 use carafe_model::query::{Defaults, Query};
 use carafe_model::record::Record;
-use carafe_model::resource::Strictness;
+use carafe_model::resource::{Pagination as Paging, Strictness};
 use carafe_model::schema::Schema;
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderValue, Method, StatusCode};
@@ -265,6 +265,7 @@ impl Object for Lists {
             order: pages.map_or(&resource.order, |pages| &pages.order),
             per_page: pages.map_or(10, |pages| pages.per_page) as u64,
             per_page_max: limits.per_page_max as u64,
+            pagination: Paging::Page,
             strictness: Strictness::Strict,
         };
         let query = Query::parse(resource, &defaults, pairs).map_err(|faults| {

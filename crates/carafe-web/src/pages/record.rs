@@ -7,7 +7,9 @@ use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::query::{Defaults, Filter, Query, Test};
 use carafe_model::record::Record;
-use carafe_model::resource::{AfterCreate, Column, Method, Order, Pages, Resource, Strictness};
+use carafe_model::resource::{
+    AfterCreate, Column, Method, Order, Pages, Pagination as Paging, Resource, Strictness,
+};
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::error::Error;
@@ -593,6 +595,7 @@ pub(super) fn read_query(visit: &Visit<'_>, resource: &Resource, pages: &Pages) 
         order: &pages.order,
         per_page: pages.per_page as u64,
         per_page_max: limits.per_page_max as u64,
+        pagination: Paging::Page,
         strictness: Strictness::Lenient,
     };
     let parsed = Query::parse(resource, &defaults, visit.call.parameters());
@@ -770,6 +773,7 @@ mod tests {
             order: &pages.order,
             per_page: 2,
             per_page_max: 100,
+            pagination: Paging::Page,
             strictness: Strictness::Lenient,
         };
         let parameters = crate::query::pairs(query.as_bytes());

@@ -107,5 +107,6 @@ pub(super) fn plain_query(order: &[Order], per_page: u64) -> Query {
         paged: true,
         fields: None,
         deleted: false,
+        cursor: None,
     }
 }

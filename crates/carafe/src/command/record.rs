@@ -14,7 +14,7 @@ use carafe_model::kind::Kind;
 use carafe_model::near::nearest;
 use carafe_model::query::{DELETED, Defaults, Query};
 use carafe_model::record::Record;
-use carafe_model::resource::{Resource, Strictness};
+use carafe_model::resource::{Pagination, Resource, Strictness};
 use carafe_model::schema::Limits;
 use carafe_model::value::Row;
 use carafe_service::access::Action;
@@ -145,6 +145,7 @@ fn read_query(args: &List, opened: &Opened) -> Result<Query> {
         order: &opened.resource().order,
         per_page: 20,
         per_page_max: opened.service.schema().limits.per_page_max as u64,
+        pagination: Pagination::Page,
         strictness: Strictness::Strict,
     };
     let parsed = Query::parse(opened.resource(), &defaults, parameters);

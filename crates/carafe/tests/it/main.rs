@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod bodies;
 mod conditions;
+mod cursors;
 mod deleted;
 mod documents;
 mod fields;
