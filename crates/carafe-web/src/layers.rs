@@ -2,7 +2,7 @@
 //! problems, compression, header fields, a line in the log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -93,12 +93,12 @@ where
     F: Future<Output = http::Response<R>>,
 {
     let id = app.ids.next(app.service.clock());
-    let answer = async {
+    let answer = pin!(async {
         match wire::refuse_early(&request) {
             Some(refusal) => Err(early(refusal)),
             None => Ok(route(request).await),
         }
-    };
+    });
     let outcome = within(app.schema.limits.request_time_max, answer).await;
     let problem = match &outcome {
         Ok(response) => response.extensions().get::<Arc<Problem>>().cloned(),
@@ -188,20 +188,21 @@ async fn guarded<B: Body>(
     place: Option<Place<'_>>,
     body: B,
 ) -> Result<Response, Problem> {
-    let answer = async {
+    let answer = pin!(async {
         match place {
             _ if !is_known(call.method()) => Err(unknown_method(call)),
             Some(place) => crate::answer(call, place, body).await,
             None => Err(nowhere(call)),
         }
-    };
+    });
     within(call.app.schema.limits.request_time_max, answer).await
 }
 
-/// The outcome of a handler within its time.
+/// The outcome of a handler within its time. It is pinned by the caller: moved in here, it would
+/// be copied.
 async fn within<T>(
     time_max: Duration,
-    answer: impl Future<Output = Result<T, Problem>>,
+    answer: Pin<&mut impl Future<Output = Result<T, Problem>>>,
 ) -> Result<T, Problem> {
     match tokio::time::timeout(time_max, caught(answer)).await {
         Ok(outcome) => outcome,
@@ -217,8 +218,9 @@ async fn within<T>(
 }
 
 /// The outcome of a handler; a panic in it is an internal problem.
-async fn caught<T>(answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let mut answer = pin!(answer);
+async fn caught<T>(
+    mut answer: Pin<&mut impl Future<Output = Result<T, Problem>>>,
+) -> Result<T, Problem> {
     std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
             Ok(polled) => polled,
@@ -378,13 +380,29 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
 mod tests {
     use super::*;
 
+    /// It is copied several times while a request is set up; the handlers that are not the
+    /// shortest are boxed for that.
+    #[test]
+    fn the_state_of_a_request_is_small() {
+        fn state<F>(_: &impl FnOnce(Arc<App>, Request<Body>, Connection) -> F) -> usize {
+            size_of::<F>()
+        }
+        type Body = http_body_util::Empty<bytes::Bytes>;
+        let bytes = state(&handle::<Body>);
+        assert!(bytes <= STATE_BYTES_MAX, "{bytes} bytes");
+    }
+
+    const STATE_BYTES_MAX: usize = 3000;
+
     #[tokio::test]
     async fn a_panic_is_an_internal_problem_of_one_request() {
         let answer = async {
             tokio::task::yield_now().await;
             panic!("the cause is for the log")
         };
-        let problem = caught::<Response>(answer).await.expect_err("a problem");
+        let problem = caught::<Response>(pin!(answer))
+            .await
+            .expect_err("a problem");
         assert_eq!(
             (problem.status, problem.error.as_str()),
             (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")

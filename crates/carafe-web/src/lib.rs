@@ -46,12 +46,15 @@ use crate::negotiate::Accept;
 use crate::route::{ApiPlace, Place};
 
 /// The whole URL map.
+///
+/// What is not the shortest way to one record or a list is boxed: the state of a request is
+/// copied about while it is set up, and would be as large as the largest of them all.
 async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Response, Problem> {
     match place {
         Place::Api(place) => api(call, place, body).await,
-        Place::Page(place) => pages::answer(call, place, body).await,
-        Place::Own(page) => pages::own::answer(call, page, body).await,
-        Place::Static(path) => pages::file(call, &path).await,
+        Place::Page(place) => Box::pin(pages::answer(call, place, body)).await,
+        Place::Own(page) => Box::pin(pages::own::answer(call, page, body)).await,
+        Place::Static(path) => Box::pin(pages::file(call, &path)).await,
         Place::Problem(slug) => pages::explain(call, &slug),
     }
 }
@@ -114,6 +117,22 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         return Err(Problem::plain(StatusCode::NOT_ACCEPTABLE, text));
     }
     match (&place, verb) {
+        (Collection(at), Verb::Get) if at.resource.members.is_none() => list::list(call, at).await,
+        (Item(at, key), Verb::Get) if !is_deleted => record::show(call, at, key).await,
+        _ => Box::pin(longer(call, place, verb, is_deleted, body)).await,
+    }
+}
+
+/// The ways of the API that are not the shortest.
+async fn longer<B: Body>(
+    call: &Call,
+    place: ApiPlace<'_>,
+    verb: Verb,
+    is_deleted: bool,
+    body: B,
+) -> Result<Response, Problem> {
+    use ApiPlace::{Collection, Field, History, Item, Member, NoRecord, Search};
+    match (&place, verb) {
         (Collection(at), Verb::Get) if at.resource.members.is_some() => map::list(call, at).await,
         (Collection(at), Verb::Get) => list::list(call, at).await,
         (Collection(at), Verb::Post) => record::create(call, at, None, body).await,
@@ -136,9 +155,8 @@ async fn api<B: Body>(call: &Call, place: ApiPlace<'_>, body: B) -> Result<Respo
         (Member(at, key, name), Verb::Delete) => document::delete(call, at, key, name).await,
         (Member(at, key, name), verb) => document::write(call, at, key, name, verb, body).await,
         (NoRecord(at), verb) => Err(Problem::no_record(at.resource, verb)),
-        (Collection(_), Verb::Put | Verb::Patch) => {
-            Err(Problem::method_not_allowed(call.method(), allow))
-        }
+        // No collection has these among its methods.
+        (Collection(_), Verb::Put | Verb::Patch) => Err(Problem::not_found()),
     }
 }
 

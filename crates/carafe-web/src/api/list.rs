@@ -29,7 +29,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     };
     let query = read_query(call, at, per_page, per_page_max(call))?;
     if query.cursor.is_some() {
-        return cursor::list(call, at, query).await;
+        return Box::pin(cursor::list(call, at, query)).await;
     }
     let (start, end) = match at.resource.lists {
         Lists::Page => (format!("{{\"{}\":[", at.resource.name), "]"),
@@ -50,7 +50,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
 pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     let query = read_query(call, at, per_page_max(call), per_page_max(call))?;
     if query.search.is_some() && query.cursor.is_some() {
-        return cursor::list(call, at, query).await;
+        return Box::pin(cursor::list(call, at, query)).await;
     }
     let Some(search) = &query.search else {
         return Err(Problem::new(
