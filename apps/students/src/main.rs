@@ -18,7 +18,8 @@ mod tests;
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
 fn main() -> ExitCode {
-    carafe::run(App::from_file(FOLDER).map(with_routes))
+    let app = App::from_file(FOLDER).and_then(|app| app.needs("students"));
+    carafe::run(app.map(with_routes))
 }
 
 fn with_routes(app: App) -> App {
@@ -43,9 +44,13 @@ async fn remove(
 async fn replace(
     State(service): State<Service>,
     Path(index): Path<String>,
-    JsonBody(record): JsonBody,
+    body: Result<JsonBody, Refusal>,
 ) -> Result<&'static str, Response> {
-    let replaced = students(&service).replace(&index, &record).await;
+    let students = students(&service);
+    let found = students.get(&index).await;
+    found.map_err(|refusal| refuse(&index, refusal))?;
+    let JsonBody(record) = body.map_err(IntoResponse::into_response)?;
+    let replaced = students.replace(&index, &record).await;
     replaced.map_err(|refusal| refuse(&index, refusal))?;
     Ok("Entire record updated..")
 }
@@ -55,11 +60,12 @@ async fn replace(
 async fn change(
     State(service): State<Service>,
     Path((item, index)): Path<(String, String)>,
-    JsonBody(body): JsonBody,
+    body: Result<JsonBody, Refusal>,
 ) -> Result<String, Response> {
     let students = students(&service);
     let found = students.get(&index).await;
     let student = found.map_err(|refusal| refuse(&index, refusal))?;
+    let JsonBody(body) = body.map_err(IntoResponse::into_response)?;
     let value = body
         .get(&item)
         .filter(|_| item != "id" && student.get(&item).is_some());

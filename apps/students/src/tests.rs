@@ -88,6 +88,12 @@ async fn a_put_replaces_the_whole_record_and_creates_nothing() {
         (200, "Entire record updated..")
     );
     assert_eq!(client.get("/api/students/8").await.json()["name"], "Ann");
+    let absent = client.put("/student/update/9", &json!("bad")).await;
+    assert_eq!(
+        absent.status.as_u16(),
+        404,
+        "the record is looked for first"
+    );
     let absent = client.put("/student/update/9", &record).await;
     assert_eq!(
         (absent.status.as_u16(), absent.text().as_str()),
@@ -118,6 +124,14 @@ async fn other_methods_and_paths_are_told_as_the_api_tells_them() {
     );
     assert_eq!(wrong.header("content-type"), "application/problem+json");
     assert_eq!(wrong.header("x-content-type-options"), "nosniff");
+    let request = carafe::axum::http::Request::options("/student/delete/3");
+    let options = client
+        .send(request.body(Default::default()).expect("a request"))
+        .await;
+    assert_eq!(
+        (options.status.as_u16(), options.header("allow")),
+        (204, "DELETE")
+    );
     assert_eq!(client.get("/student").await.status.as_u16(), 404);
     assert_eq!(
         client.get("/students").await.header("content-type"),

@@ -8,6 +8,9 @@ use crate::record::Record;
 use crate::resource::{Resource, Strictness};
 use crate::value::Value;
 
+/// Faults of names that one answer tells.
+pub const FAULTS_MAX: usize = 100;
+
 /// What a client sent for a record: typed where it could be, with the faults noted. Nothing is
 /// refused yet, so that faults of decoding and of rules are reported together.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,12 +121,15 @@ impl Input {
             ),
             None => format!("{name:?} is not a field of {}", resource.name),
         };
-        self.faults.push(Fault::field(name, Code::Unknown, message));
+        self.fault(Fault::field(name, Code::Unknown, message));
     }
 
-    /// Notes a fault that belongs to no field.
+    /// Notes a fault that belongs to no field. Of more than [`FAULTS_MAX`] the rest is not told,
+    /// so that a body of nothing but faults has no answer many times its size.
     pub fn fault(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        }
     }
 
     /// The values of a new record.

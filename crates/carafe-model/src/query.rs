@@ -90,6 +90,9 @@ pub const CURSOR: &str = "cursor";
 /// `only`.
 pub const DELETED: &str = "deleted";
 
+/// The value of [`DELETED`] at a list; at a record it may also be the time of its deletion.
+pub const ONLY: &str = "only";
+
 /// The most filters of one query.
 pub const FILTERS_MAX: usize = 50;
 
@@ -151,6 +154,22 @@ impl Query {
         }
     }
 
+    /// The first record in `order`; the rest is for the caller to say.
+    #[must_use]
+    pub fn all(order: &[Order]) -> Self {
+        Self {
+            filters: Vec::new(),
+            search: None,
+            order: order.to_vec(),
+            page: 1,
+            per_page: 1,
+            paged: true,
+            fields: None,
+            deleted: false,
+            cursor: None,
+        }
+    }
+
     /// How many records come before the page.
     #[must_use]
     pub fn offset(&self) -> u64 {
@@ -192,7 +211,7 @@ impl Reader<'_> {
             "sort" => self.sort(value),
             "fields" if self.resource.members.is_none() => self.fields(value),
             DELETED if self.resource.delete == Delete::Soft => match value {
-                "only" => self.query.deleted = true,
+                ONLY => self.query.deleted = true,
                 _ => self.fault(name, Code::Choice, "deleted must be only".to_owned()),
             },
             "q" if !self.resource.search.is_empty() => match value.contains('\0') {

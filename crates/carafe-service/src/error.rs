@@ -87,7 +87,23 @@ impl Error {
                 }
             }
             StoreError::Member { resource, cause } => {
-                Self::from_store(*cause, schema, &schema.resources[resource])
+                let member = &schema.resources[resource];
+                match Self::from_store(*cause, schema, member) {
+                    // It is no field of the record that was to be restored.
+                    Error::Taken(faults) => Error::Taken(
+                        faults
+                            .into_iter()
+                            .map(|fault| {
+                                let message = format!(
+                                    "{} that was deleted with it: {}",
+                                    member.label, fault.message
+                                );
+                                Fault::field("deleted_at", fault.code, message)
+                            })
+                            .collect(),
+                    ),
+                    other => other,
+                }
             }
             StoreError::Full(cause) => Error::Full(cause),
             StoreError::Unavailable(cause) => Error::Unavailable(cause),

@@ -103,8 +103,28 @@ impl Write {
                 .check(value)
                 .map_err(|fault| Error::Invalid(vec![fault]))?,
         };
+        self.check_document(&value)?;
         self.values[position] = value;
         Ok(())
+    }
+
+    /// The content of a document is the JSON text of an object with names that members can have.
+    fn check_document(&self, value: &Value) -> Result<()> {
+        let (Some(members), Value::Text(text)) = (&self.resource().members, value) else {
+            return Ok(());
+        };
+        let Ok(Some(found)) = crate::merge::members(text) else {
+            let message = "the content of a document is a JSON object".to_owned();
+            return Err(Error::Invalid(vec![Fault::body(Code::Type, message)]));
+        };
+        let faults: Vec<Fault> = found
+            .iter()
+            .filter_map(|(name, _)| members.check_name(self.resource(), name).err())
+            .collect();
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Invalid(faults)),
+        }
     }
 
     /// The refusal of the write for the value of `field`: `rest` follows its label, as in

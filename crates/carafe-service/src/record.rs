@@ -7,9 +7,9 @@ use carafe_model::fault::{Code, Fault};
 use carafe_model::field::Set;
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::Kind;
-use carafe_model::query::Query;
+use carafe_model::query::{Filter, Query, Test};
 use carafe_model::record::Record;
-use carafe_model::resource::Resource;
+use carafe_model::resource::{Column, Resource};
 use carafe_model::value::{Row, Value};
 use carafe_store::error::Error as StoreError;
 use carafe_store::store::{Revision, Scope, Stamp, Store};
@@ -41,6 +41,9 @@ pub enum Guard {
     /// Whatever the record is now: a write that lost a race is done again from a fresh read.
     Latest,
 }
+
+/// Deleted records of one key that are looked through for one of them.
+const SAME_KEY_MAX: u64 = 10_000;
 
 /// Records that [`Service::delete_all`] deletes in one transaction.
 const DELETED_AT_ONCE: u64 = 1000;
@@ -99,6 +102,39 @@ impl Service {
     ) -> Result<Record> {
         authorize(actor, Action::Delete, resource)?;
         self.read(resource, Scope::Deleted, key).await
+    }
+
+    /// Reads the record that was deleted at a time (`YYYY-MM-DDTHH:MM:SS.ffffffZ`): a key that
+    /// clients name is free after a deletion, and several deleted records may have had it.
+    ///
+    /// # Errors
+    ///
+    /// As [`find_deleted`](Self::find_deleted).
+    pub async fn find_deleted_at(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        key: &Key,
+        at: &str,
+    ) -> Result<Record> {
+        authorize(actor, Action::Delete, resource)?;
+        let mut query = Query::all(&resource.order);
+        query.deleted = true;
+        query.per_page = SAME_KEY_MAX;
+        query.filters.push(Filter {
+            column: Column::Key,
+            test: Test::Equal(key.to_value()),
+        });
+        let mut found = None;
+        let mut each = |row: &dyn Row| {
+            let record = Record::from_row(resource, row);
+            if record.deleted_at.as_deref() == Some(at) {
+                found = Some(record);
+            }
+        };
+        let listed = self.store.list(resource, Scope::Deleted, &query, &mut each);
+        listed.await.map_err(|error| self.error(error, resource))?;
+        found.ok_or_else(|| not_found(resource))
     }
 
     /// Reads a page of records, hands each row to `each` in order, and returns how many match
@@ -535,6 +571,8 @@ impl Change<'_> {
 ///
 /// [`Error::Internal`] where a `json` field is given something that is no JSON.
 pub fn new_of_patch(resource: &Resource, mut input: Input) -> Result<Input> {
+    // An empty patch is no fault; what is required is told by its name.
+    input.empty = false;
     for (position, field) in resource.fields.iter().enumerate() {
         match input.given(position) {
             Some(Value::Null) => input.forget(position),

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use carafe_model::field::Field;
 use carafe_model::key::Key;
 use carafe_model::kind::{Kind, OnDelete};
 use carafe_model::resource::{Delete, Resource};
@@ -211,6 +212,7 @@ impl Restoration {
         let root = &schema.resources[self.resource];
         let found = find(connection, root, Scope::Deleted, self.id, self.version)?;
         let (_, mark) = found.ok_or(Error::Stale)?;
+        refuse_without_root(connection, schema, root, self.id, mark.as_deref())?;
         let members = taken_along(connection, schema, root, self.id, mark.as_deref())?;
         let restore = |resource: &Resource, id: i64| {
             run(connection, &write::restore(resource, id))
@@ -255,6 +257,43 @@ fn taken_along<'s>(
         }
     }
     Ok(members)
+}
+
+/// Refuses a record that another's deletion took along while that one is still deleted: its key
+/// may have been given to a new record, which this one is not of.
+fn refuse_without_root(
+    connection: &Connection,
+    schema: &Schema,
+    resource: &Resource,
+    id: i64,
+    mark: Option<&str>,
+) -> Result<()> {
+    let Some(mark) = mark.filter(|mark| !mark.starts_with(&format!("{}/{id}/", resource.name)))
+    else {
+        return Ok(());
+    };
+    let mut parts = mark.split('/');
+    let root = parts.next().and_then(|name| schema.resource(name));
+    let root_id = parts.next().and_then(|id| id.parse::<i64>().ok());
+    let root = root.filter(|root| root.delete == Delete::Soft);
+    let (Some(root), Some(root_id)) = (root, root_id) else {
+        return Ok(());
+    };
+    let deleted = rows(connection, &write::deleted_with(root, mark))?;
+    if !deleted.iter().any(|(id, _)| *id == root_id) {
+        return Ok(());
+    }
+    let leads_to_root = |field: &Field| match &field.kind {
+        Kind::Reference(reference) => reference.index == root.index,
+        _ => false,
+    };
+    let refers = |field: &Field| matches!(field.kind, Kind::Reference(_));
+    let field = resource.fields.iter().position(leads_to_root);
+    let field = field.or_else(|| resource.fields.iter().position(refers));
+    match field {
+        Some(field) => Err(Error::ParentDeleted { field }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses where a reference of a row leads to none that is live.

@@ -153,7 +153,13 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
         errors,
     };
     let Some(segments) = segments(path) else {
-        return nothing(outside);
+        let lossy = percent_decode_str(path).decode_utf8_lossy();
+        let within = |prefix: &&String| {
+            let rest = lossy.strip_prefix(prefix.as_str());
+            !prefix.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let in_api = schema.prefixes.iter().any(|prefix| within(&prefix));
+        return nothing(if in_api { Errors::Json } else { outside });
     };
     let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
     let found = |place| Found {

@@ -184,7 +184,8 @@ impl Reader<'_> {
                 self.mistake(&path, None, "the name is not UTF-8".to_owned());
                 continue;
             };
-            if name.starts_with('.') {
+            // Hidden files and the copies that editors make.
+            if name.starts_with('.') || name.ends_with('~') {
                 continue;
             }
             let name = format!("{prefix}{name}");
@@ -231,6 +232,9 @@ impl Reader<'_> {
 /// `else` gives: an undefined name has been refused before.
 fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     if value.is_none() || value.is_undefined() {
+        if let AutoEscape::Json = state.auto_escape() {
+            out.write_str("null")?;
+        }
         return Ok(());
     }
     match state.auto_escape() {

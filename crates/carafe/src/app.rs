@@ -53,6 +53,8 @@ pub struct App {
     pub(crate) schema: Arc<Schema>,
     pub(crate) hooks: Hooks,
     pub(crate) routes: Option<Router<Service>>,
+    /// Resources that the code asks for by name.
+    needs: Vec<String>,
     /// Sees changes since the files were read.
     pub(crate) watch: Watch,
 }
@@ -81,6 +83,7 @@ impl App {
             schema: application::read_schema(folder)?,
             hooks: Hooks::default(),
             routes: None,
+            needs: Vec::new(),
             watch,
         })
     }
@@ -89,6 +92,18 @@ impl App {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// Says that the code asks for the records of `resource`, so that a declaration without it,
+    /// also one that is taken up later, is refused at once.
+    ///
+    /// # Errors
+    ///
+    /// Where the declaration has no such resource.
+    pub fn needs(mut self, resource: &str) -> Result<Self> {
+        require(&self.schema, resource)?;
+        self.needs.push(resource.to_owned());
+        Ok(self)
     }
 
     /// Adds routes, which get the service as their state. They go before Carafe's own, and have
@@ -188,10 +203,12 @@ impl App {
     /// The same code over the declaration as it is now in `folder`.
     pub(crate) fn over(&self, folder: &Path) -> Result<Self> {
         let read = Self::from_file(folder)?;
-        for resource in self.hooks.resources() {
+        let needs = self.needs.iter().map(String::as_str);
+        for resource in self.hooks.resources().chain(needs) {
             require(&read.schema, resource)?;
         }
         Ok(Self {
+            needs: self.needs.clone(),
             hooks: self.hooks.clone(),
             routes: self.routes.clone(),
             ..read
@@ -215,7 +232,12 @@ pub fn run(app: Result<App>) -> ExitCode {
 
 fn parse_and_serve(app: App) -> Result<()> {
     let about = format!("Serves {}: its API and its pages", app.schema.name);
-    let command = args::Serve::augment_args(clap::Command::new("application").about(about));
+    let folder = format!(
+        "The folder with carafe.toml [default: {}]",
+        app.folder.display()
+    );
+    let command = args::Serve::augment_args(clap::Command::new("application").about(about))
+        .mut_arg("folder", |argument| argument.help(folder));
     let args = args::Serve::from_arg_matches(&command.get_matches()).context("read the options")?;
     match &args.folder {
         Some(folder) => serve::run(app.over(folder)?, &args),

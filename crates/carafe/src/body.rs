@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use carafe_model::schema::Limits;
 use carafe_web::content_type::ContentType;
 use carafe_web::error::Problem;
 use carafe_web::json::read_value;
@@ -15,14 +16,14 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonBody(pub Value);
 
-/// Nesting of arrays and objects, as in `limits.depth` of a declaration that says nothing.
-const DEPTH_MAX: usize = 64;
-
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let kind = ContentType::of(request.headers());
+        // Those of the declaration, which are put there before the routes.
+        let limits = request.extensions().get::<Limits>().cloned();
+        let depth_max = limits.unwrap_or_default().json_depth_max;
         let body = Bytes::from_request(request, state).await.map_err(|error| {
             let text = match error.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => "The body is too large",
@@ -32,7 +33,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         })?;
         match kind {
             ContentType::Json | ContentType::MergePatch => {
-                read_value(&body, DEPTH_MAX).map(Self).map_err(Refusal::new)
+                read_value(&body, depth_max).map(Self).map_err(Refusal::new)
             }
             _ => {
                 let text = "The body must be JSON; send Content-Type: application/json";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use carafe_service::service::Service;
 use carafe_web::app::App;
@@ -64,8 +64,9 @@ impl Served {
 
 fn route(app: &Arc<App>, routes: Router<Service>) -> Router {
     let (before, behind) = (app.clone(), app.clone());
-    let around = move |request: Request<Body>, next: middleware::Next| {
+    let around = move |mut request: Request<Body>, next: middleware::Next| {
         let app = before.clone();
+        request.extensions_mut().insert(app.schema.limits.clone());
         let connection = connection(&request);
         async move { layers::around(app, request, connection, |request| next.run(request)).await }
     };
@@ -92,8 +93,12 @@ async fn fall_back(app: Arc<App>, request: Request<Body>, connection: Connection
         .map(Body::new)
 }
 
-/// A path of the application's own without this method; axum adds `Allow`.
-async fn refuse_method(method: http::Method) -> Refusal {
+/// A path of the application's own without this method, or which is asked for its methods; axum
+/// adds `Allow`.
+async fn refuse_method(method: http::Method) -> Response {
+    if method == http::Method::OPTIONS {
+        return http::StatusCode::NO_CONTENT.into_response();
+    }
     let text = format!("{method} is not possible here");
-    Refusal::new(Problem::plain(http::StatusCode::METHOD_NOT_ALLOWED, text))
+    Refusal::new(Problem::plain(http::StatusCode::METHOD_NOT_ALLOWED, text)).into_response()
 }

@@ -135,6 +135,16 @@ fn the_options_are_those_of_serve() {
         assert!(help.contains(option), "{option}: {help}");
     }
     assert!(help.contains("Serves Students"), "{help}");
+    assert!(
+        help.contains("[default: ") && !help.contains("[default: .]"),
+        "{help}"
+    );
+    let other = Command::new(env!("CARGO_BIN_EXE_students"))
+        .arg(support::workspace().join("apps/users"))
+        .output()
+        .unwrap();
+    assert!(!other.status.success());
+    assert!(String::from_utf8_lossy(&other.stderr).contains("there is no resource \"students\""));
     let wrong = Command::new(env!("CARGO_BIN_EXE_students"))
         .arg("/nowhere")
         .output()

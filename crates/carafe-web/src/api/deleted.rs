@@ -1,10 +1,12 @@
-//! A record that is deleted softly, for those who may restore it: `?deleted=only` at its address.
+//! A record that is deleted softly, for those who may restore it: `?deleted=only` at its address,
+//! or the time of its deletion, where several had the same key.
 
 use carafe_model::fault::{Code, Fault};
 use carafe_model::key::Key;
-use carafe_model::query::DELETED;
+use carafe_model::query::{DELETED, ONLY};
 use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Method, Resource, Strictness};
+use carafe_model::time;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -19,12 +21,56 @@ use crate::route::At;
 /// The member that says when the record was deleted; null brings the record back.
 const DELETED_AT: &str = "deleted_at";
 
+/// Which deleted record a request is about: the last one that had the key, or the one that was
+/// deleted at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Last,
+    At(String),
+}
+
+impl Which {
+    /// What the value of the parameter asks for; `None` where it is neither.
+    fn parse(value: &str) -> Option<Self> {
+        match value {
+            ONLY => Some(Which::Last),
+            _ => time::parse_datetime(value, false).map(Which::At),
+        }
+    }
+
+    /// What the parameters of a query ask for.
+    pub(crate) fn of(call: &Call, resource: &Resource) -> Option<Self> {
+        if resource.delete != Delete::Soft || call.query().is_empty() {
+            return None;
+        }
+        let mut parameters = call.parameters();
+        let (_, value) = parameters.find(|(name, _)| name == DELETED)?;
+        Self::parse(&value)
+    }
+
+    /// The deleted record with `key`.
+    pub(crate) async fn find(
+        &self,
+        call: &Call,
+        resource: &Resource,
+        key: &Key,
+    ) -> carafe_service::error::Result<Record> {
+        let service = &call.app.service;
+        match self {
+            Which::Last => service.find_deleted(&call.actor, resource, key).await,
+            Which::At(at) => {
+                service
+                    .find_deleted_at(&call.actor, resource, key, at)
+                    .await
+            }
+        }
+    }
+}
+
 /// Whether the request is about a deleted record.
 #[must_use]
 pub fn is_asked(call: &Call, resource: &Resource) -> bool {
-    resource.delete == Delete::Soft
-        && !call.query().is_empty()
-        && call.parameters().any(|(name, _)| name == DELETED)
+    Which::of(call, resource).is_some()
 }
 
 /// The methods that a deleted record answers: who may delete may restore.
@@ -44,6 +90,7 @@ pub fn methods(resource: &Resource) -> Vec<Method> {
 /// 404 where no deleted record has the key; what the service refuses.
 pub async fn show(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
     let record = find(call, at, key, Method::Get).await?;
+    refuse_others(call, at.resource)?;
     let encoder = Encoder::of_deleted(at.resource);
     answer(call, &tag_of(at.resource, &encoder, &record), || {
         let mut body = Vec::with_capacity(512);
@@ -69,6 +116,7 @@ pub async fn restore<B: Body>(
     let content = read_body(call, body, is_merge_patch, MERGE_PATCH).await?;
     let encoder = Encoder::of_deleted(at.resource);
     precondition(call, at.resource, &encoder, Some(&record))?;
+    refuse_others(call, at.resource)?;
     let sent = read_value(&content, call.app.schema.limits.json_depth_max)?;
     check(at.resource, &encoder, &record, &sent)?;
     let service = &call.app.service;
@@ -80,33 +128,30 @@ pub async fn restore<B: Body>(
 }
 
 async fn find(call: &Call, at: &At<'_>, key: &Key, method: Method) -> Result<Record, Problem> {
-    let service = &call.app.service;
-    let record = service
-        .find_deleted(&call.actor, at.resource, key)
-        .await
-        .map_err(|error| Problem::from_service(error, at.resource, method))?;
-    if !belongs(at, &record) {
-        return Err(Problem::no_record(at.resource, method));
+    let which = Which::of(call, at.resource).unwrap_or(Which::Last);
+    let record = which.find(call, at.resource, key).await;
+    match record {
+        Ok(record) if belongs(at, &record) => Ok(record),
+        Ok(_) => Err(Problem::no_record(at.resource, method)),
+        Err(error) => Err(Problem::from_service(error, at.resource, method)),
     }
-    let fault = |name: &str| match name {
-        DELETED => Fault::parameter(name, Code::Choice, "deleted must be only".to_owned()),
-        _ => Fault::parameter(
-            name,
-            Code::Unknown,
-            format!("{name:?} is not a parameter of a deleted record"),
-        ),
-    };
-    let is_wrong = |name: &str, value: &str| match name {
-        DELETED => value != "only",
-        _ => at.resource.input == Strictness::Strict,
-    };
-    let faults: Vec<Fault> = call
-        .parameters()
-        .filter(|(name, value)| is_wrong(name, value))
-        .map(|(name, _)| fault(&name))
-        .collect();
-    match faults.is_empty() {
-        true => Ok(record),
+}
+
+/// Refuses parameters besides the one that asks for a deleted record.
+fn refuse_others(call: &Call, resource: &Resource) -> Result<(), Problem> {
+    let mut seen = false;
+    let mut faults = Vec::new();
+    for (name, _) in call.parameters() {
+        if name != DELETED {
+            let message = format!("{name:?} is not a parameter of a deleted record");
+            faults.push(Fault::parameter(&name, Code::Unknown, message));
+        } else if std::mem::replace(&mut seen, true) {
+            let message = format!("{DELETED} is given twice");
+            faults.push(Fault::parameter(&name, Code::Duplicate, message));
+        }
+    }
+    match resource.input == Strictness::Lenient || faults.is_empty() {
+        true => Ok(()),
         false => Err(Problem::invalid(Kind::BadParameter, faults)),
     }
 }

@@ -23,6 +23,7 @@ use super::record::is_same_json;
 use super::reply::{SEGMENT, answer, applied, message, path_of, tag_of};
 use super::request::{
     JSON_TYPES, MERGE_PATCH, find, is_json, is_merge_patch, read_body, refuse_parameters,
+    refuse_range,
 };
 use crate::call::{Body, Call, Response, empty, json};
 use crate::error::{Kind, Problem};
@@ -91,6 +92,7 @@ pub async fn write<B: Body>(
         &encoder,
         Some(&current).filter(|r| has(r)),
     )?;
+    refuse_range(call, method)?;
     refuse_parameters(call, at.resource)?;
     members
         .check_name(at.resource, name)
@@ -108,7 +110,7 @@ pub async fn write<B: Body>(
         let mut outcome = outcome.lock().expect("nobody panics with the lock");
         *outcome = Outcome {
             added: before.is_none(),
-            problem: None,
+            ..Outcome::default()
         };
         let value = match (read, before.is_some() || creates) {
             (Ok(value), true) => value,
@@ -154,8 +156,6 @@ pub async fn delete(call: &Call, at: &At<'_>, key: &Key, name: &str) -> Result<R
     let members = members(at.resource);
     let current = find(call, at, Action::Update, key, Method::Delete).await?;
     let was = Encoder::of_member(name);
-    let mut before = Vec::new();
-    was.write(&mut before, &current, None);
     if Document::of(&current).get(name).is_none() {
         return Err(no_member(members, Method::Delete));
     }
@@ -164,8 +164,9 @@ pub async fn delete(call: &Call, at: &At<'_>, key: &Key, name: &str) -> Result<R
     let outcome = Mutex::new(Outcome::default());
     let derive = |record: &Record| {
         let mut document = Document::of(record);
+        let mut outcome = outcome.lock().expect("nobody panics with the lock");
+        outcome.before = document.get(name).unwrap_or_default().to_owned();
         if !document.remove(name) {
-            let mut outcome = outcome.lock().expect("nobody panics with the lock");
             return Err(outcome.refuse(no_member(members, Method::Delete)));
         }
         let mut input = Input::new(at.resource);
@@ -183,14 +184,15 @@ pub async fn delete(call: &Call, at: &At<'_>, key: &Key, name: &str) -> Result<R
         )
         .await;
     let outcome = outcome.into_inner().expect("nobody panics with the lock");
+    let before = || outcome.before.clone().into_bytes();
     match (written, outcome.problem) {
         (Ok(_), _) => Ok(match (&members.reply.deleted, Return::of(call.headers())) {
             (_, Some(Return::Minimal)) => applied(empty(StatusCode::NO_CONTENT), Return::Minimal),
             (_, Some(Return::Representation)) => {
-                applied(json(StatusCode::OK, before), Return::Representation)
+                applied(json(StatusCode::OK, before()), Return::Representation)
             }
             (Deleted::Nothing, None) => empty(StatusCode::NO_CONTENT),
-            (Deleted::Record, None) => json(StatusCode::OK, before),
+            (Deleted::Record, None) => json(StatusCode::OK, before()),
             (Deleted::Message(text), None) => message(StatusCode::OK, text),
         }),
         (Err(Error::Invalid(_)), Some(problem)) => Err(problem),
@@ -202,6 +204,8 @@ pub async fn delete(call: &Call, at: &At<'_>, key: &Key, name: &str) -> Result<R
 #[derive(Default)]
 struct Outcome {
     added: bool,
+    /// The value that was there.
+    before: String,
     problem: Option<Problem>,
 }
 

@@ -12,7 +12,9 @@ use http::StatusCode;
 
 use crate::api::precondition::{precondition, refuse_write};
 use crate::api::reply::{answer, tag_of};
-use crate::api::request::{JSON_TYPES, belongs, find, is_json, read_body, refuse_parameters};
+use crate::api::request::{
+    JSON_TYPES, belongs, find, is_json, read_body, refuse_parameters, refuse_range,
+};
 use crate::call::{Body, Call, Response, empty, json};
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, read_member};
@@ -116,6 +118,7 @@ async fn write(
 ) -> Result<Response, Problem> {
     let encoder = Encoder::of_field(at.resource, position);
     let guard = precondition(call, at.resource, &encoder, Some(&current))?;
+    refuse_range(call, method)?;
     let change = Change::Merge(input(call)?);
     let service = &call.app.service;
     match service

@@ -72,7 +72,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> std::result::Result<Response, Pro
 /// The query of the first read: all of the page where rows are read in place, else a part of it
 /// that starts where the page does.
 fn first(query: &Query) -> Query {
-    if query.filters.is_empty() && !query.deleted {
+    if query.filters.is_empty() {
         return query.clone();
     }
     let per_page = (1..=FILTERED_MAX.min(query.per_page))

@@ -65,19 +65,22 @@ pub fn apply(
     let before: Value =
         serde_json::from_slice(&bytes).map_err(|error| Problem::internal(error.into()))?;
     let mut after = before.clone();
+    let mut size = bytes.len();
     for (index, operation) in patch.0.iter().enumerate() {
+        // Copies of copies grow by doubling, and measuring the whole each time would take long.
+        if let PatchOperation::Copy(copy) = operation {
+            let copied = after.pointer(copy.from.as_str());
+            size += copied.map_or(0, |value| value.to_string().len());
+            if size > limits.body_bytes_max {
+                return Err(Problem::body(
+                    Kind::BadPatch,
+                    Code::TooLarge,
+                    "The patched record would be too large",
+                ));
+            }
+        }
         json_patch::patch(&mut after, std::slice::from_ref(operation))
             .map_err(|error| refusal(index, &error.kind))?;
-        // Copies of copies grow by doubling.
-        if matches!(operation, PatchOperation::Copy(_))
-            && after.to_string().len() > limits.body_bytes_max
-        {
-            return Err(Problem::body(
-                Kind::BadPatch,
-                Code::TooLarge,
-                "The patched record would be too large",
-            ));
-        }
     }
     Ok((before, after))
 }

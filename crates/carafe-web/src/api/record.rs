@@ -11,14 +11,14 @@ use carafe_service::access::Action;
 use carafe_service::error::Error;
 use carafe_service::record::{Change, Guard, new_of_patch, refuse_empty};
 use http::StatusCode;
-use http::header::{CONTENT_RANGE, ETAG};
+use http::header::ETAG;
 
 use crate::api::patch as json_patch;
 use crate::api::precondition::{condition_of_all, precondition, refuse_write};
 use crate::api::reply::{answer, applied, body_of, changed, created, message, tag_of, url};
 use crate::api::request::{
     ACCEPT_PATCH, JSON_TYPES, belongs, find, give_parent, is_json, is_patch, read_body,
-    refuse_parameters,
+    refuse_parameters, refuse_range,
 };
 use crate::call::{Body, Call, Response, empty, json};
 use crate::condition::EntityTag;
@@ -133,12 +133,10 @@ async fn write<B: Body>(
         Method::Patch => read_body(call, body, is_patch, ACCEPT_PATCH).await?,
         _ => read_body(call, body, is_json, JSON_TYPES).await?,
     };
+    let mut taken = 0;
     for _ in 0..RACES_MAX {
         let guard = precondition(call, at.resource, encoder, current.as_ref())?;
-        if method == Method::Put && call.headers().contains_key(CONTENT_RANGE) {
-            let text = "PUT replaces the whole record: Content-Range is not taken";
-            return Err(Problem::plain(StatusCode::BAD_REQUEST, text));
-        }
+        refuse_range(call, method)?;
         refuse_parameters(call, at.resource)?;
         let written = match (current, method) {
             (None, _) => create_at(call, at, key, &content, method).await?,
@@ -147,7 +145,10 @@ async fn write<B: Body>(
         };
         match written {
             Err(Error::NotFound { .. }) if at.resource.put == Put::Upsert => {}
-            Err(Error::Taken(faults)) if is_of_key(at.resource, &faults) => {}
+            // Another was quicker; or it is under another parent, where it stays.
+            Err(Error::Taken(faults)) if is_of_key(at.resource, &faults) && taken < TAKEN_MAX => {
+                taken += 1;
+            }
             Err(error) => return Err(refuse_write(call, at, key, encoder, error, method).await),
             Ok(response) => return Ok(response),
         }
@@ -157,6 +158,9 @@ async fn write<B: Body>(
         "others kept creating and deleting the record".into(),
     )))
 }
+
+/// How often a key that is taken may turn out to be free.
+const TAKEN_MAX: usize = 3;
 
 /// How often a write starts again because the record came or went meanwhile.
 const RACES_MAX: usize = 100;

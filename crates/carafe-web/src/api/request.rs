@@ -8,6 +8,7 @@ use carafe_model::record::{Record, column};
 use carafe_model::resource::{Method, Resource, Strictness};
 use carafe_model::value::Row;
 use carafe_service::access::Action;
+use http::header::CONTENT_RANGE;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::call::{Body, Call};
@@ -102,6 +103,15 @@ pub(super) async fn read_body<B: Body>(
     Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, hint)
         .header(http::header::ACCEPT, HeaderValue::from_static(accepted))
         .header(name, HeaderValue::from_static(accepted)))
+}
+
+/// Refuses a part of what a PUT is to replace (RFC 9110, section 14.5).
+pub(super) fn refuse_range(call: &Call, method: Method) -> Result<(), Problem> {
+    if method == Method::Put && call.headers().contains_key(CONTENT_RANGE) {
+        let text = "PUT replaces the whole: Content-Range is not taken";
+        return Err(Problem::plain(StatusCode::BAD_REQUEST, text));
+    }
+    Ok(())
 }
 
 /// Refuses query parameters, which a write does not have, where the resource is strict.

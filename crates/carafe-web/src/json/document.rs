@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use carafe_model::document::{self, CONTENT};
-use carafe_model::draft::Input;
+use carafe_model::draft::{FAULTS_MAX, Input};
 use carafe_model::fault::{Code, Fault};
 use carafe_model::field::Field;
 use carafe_model::kind::Kind as FieldKind;
@@ -53,12 +53,18 @@ impl<'a> Members<'a> {
         };
         match value {
             Ok(value) => object.document.push(name, value),
-            Err(fault) => object.faults.push(fault),
+            Err(fault) => object.fault(fault),
         }
     }
 }
 
 impl Object {
+    fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        }
+    }
+
     /// Gives `input` the object, and its faults.
     pub(super) fn give(self, input: &mut Input) {
         input.give_value(CONTENT, self.document.into_value());
@@ -85,7 +91,7 @@ impl<'de> Visitor<'de> for Members<'_> {
             } else {
                 let message = format!("{name:?} is given twice");
                 let fault = Fault::field(&name, Code::Duplicate, message);
-                object.faults.push(fault);
+                object.fault(fault);
             }
         }
         Ok(object)
@@ -104,14 +110,32 @@ pub fn typed_value(
 ) -> Result<String, Fault> {
     let field = &members.value;
     if field.kind == FieldKind::Json && !typed.trim().is_empty() {
-        return match input::checked(typed.as_bytes(), depth_max) {
+        let looks_like_json = typed.trim_start().starts_with(['{', '[', '"']);
+        return match input::checked(typed.as_bytes(), depth_max.saturating_sub(1)) {
             Ok(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => sent_value(field, text),
-            _ => Err(field.fault(Code::Type, "must be JSON")),
+            _ if looks_like_json => Err(field.fault(Code::Type, "must be JSON")),
+            // People leave out the quotes of a text.
+            _ => Ok(serde_json::Value::from(typed.trim()).to_string()),
         };
     }
     match field.read_text(typed)? {
         Value::Null => Err(field.required()),
         value => Ok(encoder::text(field, &value)),
+    }
+}
+
+/// The JSON text of a member's value as a person types it: a text without its quotes, where that
+/// is read as the same text again.
+#[must_use]
+pub fn value_to_type(members: &document::Members, json: &str, depth_max: usize) -> String {
+    let plain = match json.starts_with('"') {
+        true => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
+        false => json.to_owned(),
+    };
+    match typed_value(members, &plain, depth_max) {
+        Ok(read) if read == json => plain,
+        _ if members.value.kind == FieldKind::Json => json.to_owned(),
+        _ => plain,
     }
 }
 
@@ -139,7 +163,8 @@ pub fn read_value(
     body: &[u8],
     depth_max: usize,
 ) -> Result<Option<Result<String, Fault>>, Problem> {
-    let text = input::checked(body, depth_max)?;
+    // The value is one level below the document.
+    let text = input::checked(body, depth_max.saturating_sub(1))?;
     if text.is_empty() {
         return Ok(None);
     }
@@ -181,7 +206,8 @@ pub fn with_changes(
     for (name, value) in kept.chain(added) {
         match value {
             Ok(value) => changed.push(name.to_owned(), value),
-            Err(fault) => faults.push(fault),
+            Err(fault) if faults.len() < FAULTS_MAX => faults.push(fault),
+            Err(_) => {}
         }
     }
     match faults.is_empty() {

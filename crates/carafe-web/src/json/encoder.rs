@@ -59,10 +59,11 @@ impl Encoder {
         }
     }
 
-    /// A deleted record: as [`new`](Self::new), with the time of its deletion.
+    /// A deleted record with the time of its deletion. A document has its key and its object as
+    /// members beside that.
     #[must_use]
     pub fn of_deleted(resource: &Resource) -> Self {
-        let mut encoder = Self::new(resource);
+        let mut encoder = Self::of(resource, whole(resource));
         if let Body::Object(members) = &mut encoder.body {
             members.push(Member {
                 prefix: ",\"deleted_at\":".to_owned(),

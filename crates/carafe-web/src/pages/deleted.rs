@@ -5,6 +5,7 @@ use carafe_model::key::Key;
 use carafe_model::record::Record;
 use carafe_model::resource::{Method, Resource};
 
+use crate::api::deleted::Which;
 use crate::error::Problem;
 use crate::link::Target;
 use crate::pages::record::{offered, record_path, redirect, refused, show_record};
@@ -58,9 +59,9 @@ pub(crate) async fn require(
     key: &Key,
 ) -> Result<Record, Problem> {
     offered(resource, Offer::Delete)?;
-    let service = &visit.call.app.service;
-    let record = service
-        .find_deleted(&visit.call.actor, resource, key)
+    let which = Which::of(visit.call, resource).unwrap_or(Which::Last);
+    let record = which
+        .find(visit.call, resource, key)
         .await
         .map_err(|error| refused(error, resource, Method::Get))?;
     match (&resource.parent, &visit.parent) {

@@ -18,7 +18,7 @@ use minijinja::value::Value;
 
 use crate::error::{Kind, Problem};
 use crate::form::{Edition, PAIRS_MAX, Purpose, VERSION};
-use crate::json::typed_value;
+use crate::json::{typed_value, value_to_type};
 use crate::link::Target;
 use crate::pages::form::{FieldView, FormView};
 use crate::pages::record::{
@@ -83,11 +83,11 @@ impl Typed {
     }
 
     /// A line for each member of `record`, and one for a new member.
-    fn of(record: &Record) -> Self {
+    fn of(resource: &Resource, record: &Record, depth_max: usize) -> Self {
         let document = Document::of(record);
         let known = document.members().map(|(name, value)| Line {
             name: name.to_owned(),
-            value: plain(value),
+            value: value_to_type(members(resource), value, depth_max),
             ..Line::default()
         });
         let mut lines: Vec<Line> = match document.members().count() > LINES_MAX {
@@ -115,12 +115,22 @@ impl Typed {
         let last = self.lines.len() - 1;
         let mut sound = true;
         for (index, line) in self.lines.iter_mut().enumerate() {
-            let (no_name, no_value) = (line.name.trim().is_empty(), line.value.trim().is_empty());
-            if purpose == Purpose::Edit && no_value && (index < last || no_name) {
+            let is_known = purpose == Purpose::Edit && index < last;
+            let no_value = line.value.trim().is_empty();
+            if is_known && line.is_as_shown(members, &document, depth_max) {
+                continue;
+            }
+            if is_known && no_value {
                 document.remove(&line.name);
                 continue;
             }
-            let name = line.name.trim();
+            if purpose == Purpose::Edit && no_value && line.name.trim().is_empty() {
+                continue;
+            }
+            let name = match is_known {
+                true => line.name.as_str(),
+                false => line.name.trim(),
+            };
             if let Err(fault) = members.check_name(resource, name) {
                 line.name_errors.push(fault.message);
             }
@@ -132,6 +142,16 @@ impl Typed {
             sound &= line.name_errors.is_empty() && line.value_errors.is_empty();
         }
         sound.then_some(document)
+    }
+}
+
+impl Line {
+    /// Nothing was typed: a browser sends other line ends, and some values look the same.
+    fn is_as_shown(&self, members: &Members, document: &Document, depth_max: usize) -> bool {
+        let lines = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
+        document.get(&self.name).is_some_and(|stored| {
+            lines(&value_to_type(members, stored, depth_max)).trim() == lines(&self.value).trim()
+        })
     }
 }
 
@@ -203,7 +223,11 @@ pub async fn create(visit: &Visit<'_>, resource: &Resource, body: &[u8]) -> Page
 pub async fn edit(visit: &Visit<'_>, resource: &Resource, key: &Key) -> PageResult {
     offered(resource, Offer::Update)?;
     let record = find(visit, Action::Update, resource, key).await?;
-    let mut sheet = Sheet::new(StatusCode::OK, Purpose::Edit, Typed::of(&record));
+    let mut sheet = Sheet::new(
+        StatusCode::OK,
+        Purpose::Edit,
+        Typed::of(resource, &record, json_depth_max(visit)),
+    );
     sheet.record = Some(record);
     form(visit, resource, sheet).await
 }

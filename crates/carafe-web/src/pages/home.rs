@@ -34,17 +34,7 @@ pub async fn show(visit: &Visit<'_>) -> PageResult {
 
 /// How many records there are, `None` for somebody who may not know.
 async fn count(visit: &Visit<'_>, resource: &Resource) -> Result<Option<u64>, Problem> {
-    let query = Query {
-        filters: Vec::new(),
-        search: None,
-        order: resource.order.clone(),
-        page: 1,
-        per_page: 1,
-        paged: true,
-        fields: None,
-        deleted: false,
-        cursor: None,
-    };
+    let query = Query::all(&resource.order);
     let call = visit.call;
     let counted = call
         .app

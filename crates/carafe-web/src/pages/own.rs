@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use carafe_model::actor::Actor;
-use carafe_model::query::{Defaults, Query};
+use carafe_model::query::{Defaults, PAGE_MAX, Query};
 use carafe_model::record::Record;
 use carafe_model::resource::{Pagination as Paging, Strictness};
-use carafe_model::schema::Schema;
+use carafe_model::schema::{Limits, Schema};
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderValue, Method, StatusCode};
 use minijinja::value::{Kwargs, Object, Value, from_args};
@@ -254,12 +254,20 @@ impl Object for Lists {
         let mistake = |text: String| Error::new(ErrorKind::InvalidOperation, text);
         let links = &self.app.site.links;
         let resource = links.resource(name).map_err(mistake)?;
+        let limits = &self.app.schema.limits;
         let mut pairs = Vec::new();
         for name in parameters.args() {
             let value: Value = parameters.get(name)?;
-            pairs.push((name.to_owned().into(), value.to_string().into()));
+            let text = match (value.is_none() || value.is_undefined(), name) {
+                (true, _) => continue,
+                (false, "page" | "per_page") => match paging(&value, name, limits) {
+                    Some(number) => number.to_string(),
+                    None => continue,
+                },
+                (false, _) => value.to_string(),
+            };
+            pairs.push((name.to_owned().into(), text.into()));
         }
-        let limits = &self.app.schema.limits;
         let pages = resource.pages.as_ref();
         let defaults = Defaults {
             order: pages.map_or(&resource.order, |pages| &pages.order),
@@ -299,6 +307,17 @@ impl Object for Lists {
             total,
         }))
     }
+}
+
+/// A page or its size, which often comes from a visitor: what is malformed counts as not given,
+/// and what is too large as the most.
+fn paging(value: &Value, name: &str, limits: &Limits) -> Option<u64> {
+    let number: u64 = value.to_string().trim().parse().ok()?;
+    let most = match name {
+        "page" => PAGE_MAX,
+        _ => limits.per_page_max as u64,
+    };
+    (number > 0).then(|| number.min(most))
 }
 
 #[cfg(test)]

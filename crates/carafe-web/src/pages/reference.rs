@@ -99,14 +99,7 @@ pub(super) async fn read_headings(
 /// All records in `order`, `per_page` of them.
 pub(super) fn plain_query(order: &[Order], per_page: u64) -> Query {
     Query {
-        filters: Vec::new(),
-        search: None,
-        order: order.to_vec(),
-        page: 1,
         per_page,
-        paged: true,
-        fields: None,
-        deleted: false,
-        cursor: None,
+        ..Query::all(order)
     }
 }

@@ -166,7 +166,10 @@ async fn a_restoration_that_cannot_be_is_refused_and_changes_nothing() {
         let reply = request.body(body).send().await;
         assert_eq!(reply.status, status, "{method} {body}: {}", reply.text());
     }
-    for query in ["deleted=yes", "deleted=only&deleted=only&x=1"] {
+    // What is neither `only` nor a time asks for nothing: a live record, strictly read.
+    assert_eq!(app.get("/api/shelves/2?deleted=yes").await.status, 400);
+    assert_eq!(app.get("/api/shelves/1?deleted=yes").await.status, 400);
+    for query in ["deleted=only&x=1", "deleted=only&deleted=only"] {
         assert_eq!(
             app.get(&format!("/api/shelves/2?{query}")).await.status,
             400,
@@ -232,10 +235,30 @@ async fn names_that_are_free_again_are_restored_last_first() {
 
     app.post("/api/drafts/a", json!({ "n": 1 })).await;
     app.request("DELETE", "/api/drafts/a").send().await;
-    assert_eq!(
-        app.get("/api/drafts?deleted=only").await.text(),
-        r#"{"a":{"n":1}}"#
-    );
+    app.tick();
+    app.post("/api/drafts/a", json!({ "n": 2 })).await;
+    app.request("DELETE", "/api/drafts/a").send().await;
+    let drafts = app.get("/api/drafts?deleted=only").await.json();
+    let at = |n: i64| {
+        let all = drafts["drafts"].as_array().unwrap();
+        let one = all.iter().find(|draft| draft["content"]["n"] == n).unwrap();
+        assert_eq!(one["name"], "a");
+        one["deleted_at"].as_str().unwrap().to_owned()
+    };
+    // The one that was deleted first, by the time of its deletion.
+    let older = app.request("PATCH", &format!("/api/drafts/a?deleted={}", at(1)));
+    let older = older.json(json!({ "deleted_at": null })).send().await;
+    assert_eq!((older.status, older.text().as_str()), (200, r#"{"n":1}"#));
+    app.request("DELETE", "/api/drafts/a").send().await;
+    let page = format!("/drafts/a/restore?deleted={}", at(2));
+    let trash = app.get("/drafts?deleted=only").await.text();
+    assert!(trash.contains(&page), "{trash}");
+    assert_eq!(app.form(&page, &[]).await.status, 303);
+    assert_eq!(app.get("/api/drafts/a/n").await.text(), "2");
+    app.request("DELETE", "/api/drafts/a").send().await;
+    app.tick();
+    app.post("/api/drafts/a", json!({ "n": 1 })).await;
+    app.request("DELETE", "/api/drafts/a").send().await;
     assert_eq!(restore(&app, "/api/drafts/a").await.text(), r#"{"n":1}"#);
     assert_eq!(app.get("/api/drafts/a/n").await.text(), "1");
 }
@@ -309,4 +332,106 @@ async fn a_child_comes_back_only_to_its_parent() {
     assert_eq!(restore(&app, "/api/shelves/1/books/1").await.status, 404);
     assert_eq!(restore(&app, "/api/shelves/2/books/1").await.status, 200);
     assert_eq!(app.get("/api/shelves/2/books").await.json()["total"], 2);
+}
+
+#[tokio::test]
+async fn a_lenient_reader_takes_other_values_for_nothing() {
+    let declaration = format!("[api]\ninput = \"lenient\"\n{SHELVES}");
+    let app = TestApp::new(&declaration).await;
+    app.post("/api/shelves", json!({ "name": "Art" })).await;
+    for value in ["false", "0", "", "all"] {
+        let path = format!("/api/shelves/1?deleted={value}");
+        assert_eq!(app.get(&path).await.status, 200, "{value}");
+        let patched = app
+            .request("PATCH", &path)
+            .json(json!({ "name": "Art" }))
+            .send()
+            .await;
+        assert_eq!(patched.status, 200, "{value}");
+    }
+    assert_eq!(
+        app.request("DELETE", "/api/shelves/1?deleted=only")
+            .send()
+            .await
+            .status,
+        405
+    );
+    assert_eq!(app.get("/api/shelves/1").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_a_deletion_took_along_comes_back_with_it_only() {
+    let declaration = "
+        [resources.tags]
+        key = { field = \"name\", type = \"string\" }
+        put = \"upsert\"
+        [resources.tags.fields]
+        title = { type = \"string\" }
+        [resources.parts]
+        parent = \"tags\"
+        [resources.parts.fields]
+        label = { type = \"string\", unique = true }";
+    let app = TestApp::new(declaration).await;
+    let put = |title: &'static str| {
+        app.request("PUT", "/api/tags/a")
+            .json(json!({ "title": title }))
+            .send()
+    };
+    put("First").await;
+    app.post("/api/tags/a/parts", json!({ "label": "x" })).await;
+    app.tick();
+    app.request("DELETE", "/api/tags/a").send().await;
+    put("Second").await;
+    // The part was of the first, whose name the second has now.
+    assert_eq!(restore(&app, "/api/tags/a/parts/1").await.status, 409);
+    app.tick();
+    app.request("DELETE", "/api/tags/a").send().await;
+    let deleted = app.get("/api/tags?deleted=only").await.json();
+    let at = deleted["tags"][0]["deleted_at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let first = |body: Value| {
+        app.request("PATCH", &format!("/api/tags/a?deleted={at}"))
+            .json(body)
+            .send()
+    };
+    // A unique value of what comes back with it is taken.
+    app.request("PUT", "/api/tags/b")
+        .json(json!({ "title": "B" }))
+        .send()
+        .await;
+    app.post("/api/tags/b/parts", json!({ "label": "x" })).await;
+    let taken = first(json!({ "deleted_at": null })).await;
+    let error = &taken.json()["errors"][0];
+    assert_eq!(
+        (taken.status, &error["pointer"]),
+        (409, &json!("#/deleted_at"))
+    );
+    assert_eq!(
+        error["message"],
+        "Part that was deleted with it: Label is already taken"
+    );
+    app.request("DELETE", "/api/tags/b/parts/2").send().await;
+    assert_eq!(
+        first(json!({ "deleted_at": null })).await.json()["title"],
+        "First"
+    );
+    assert_eq!(app.get("/api/tags/a/parts").await.json()["total"], 1);
+}
+
+#[tokio::test]
+async fn of_a_deleted_record_too_refusals_keep_their_order() {
+    let app = with_shelves().await;
+    let path = "/api/shelves/2?deleted=only&x=1";
+    let patch = |kind: &'static str, tag: &'static str| {
+        let request = app
+            .request("PATCH", path)
+            .header("content-type", kind)
+            .header("if-match", tag);
+        request.body(r#"{"deleted_at":null}"#).send()
+    };
+    assert_eq!(patch("text/plain", "\"1.0\"").await.status, 415);
+    assert_eq!(patch("application/json", "\"1.0\"").await.status, 412);
+    assert_eq!(patch("application/json", "*").await.status, 400);
 }

@@ -521,3 +521,153 @@ async fn a_client_that_leaves_a_map_half_read_costs_nothing_more() {
     }
     assert_eq!(app.get("/api/notes/d001/n").await.text(), "1");
 }
+
+#[tokio::test]
+async fn a_form_that_is_saved_as_it_is_changes_nothing() {
+    let declaration = "[resources.a]\nkind = \"document\"\n\
+        [resources.b]\nkind = \"document\"\nmembers = { value = { type = \"text\", trim = false } }\n";
+    let app = TestApp::new(declaration).await;
+    let odd = r#"{"theme":"dark","v":"12","t":"true","n":1,"o":"{\"a\":1}","x":{"y":[1,null]},"e":""," lead":" s ","q":"\"","null":"null","l":"a\r\nb"}"#;
+    let made = app
+        .request("POST", "/api/a/d")
+        .header("content-type", "application/json");
+    assert_eq!(made.body(odd).send().await.text(), odd);
+    let texts = r#"{" lead":"x","y":" z ","e":"","m":"a\nb"}"#;
+    let made = app
+        .request("POST", "/api/b/d")
+        .header("content-type", "application/json");
+    assert_eq!(made.body(texts).send().await.text(), texts);
+    for (path, stored) in [("a", odd), ("b", texts)] {
+        let edit = format!("/{path}/d/edit");
+        let page = app.get(&edit).await;
+        let document = scraper::Html::parse_document(&page.text());
+        let inputs =
+            scraper::Selector::parse("form input:not([type=hidden]), form textarea").unwrap();
+        let typed: Vec<(String, String)> = document
+            .select(&inputs)
+            .map(|input| {
+                let element = input.value();
+                let text = match element.name() {
+                    "textarea" => input.text().collect::<String>().replace('\n', "\r\n"),
+                    _ => element.attr("value").unwrap_or_default().to_owned(),
+                };
+                (element.attr("name").unwrap().to_owned(), text)
+            })
+            .collect();
+        let pairs: Vec<(&str, &str)> = typed
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
+        let tag = app
+            .get(&format!("/api/{path}/d"))
+            .await
+            .header("etag")
+            .to_owned();
+        let saved = app.submit(&page, &edit, &pairs).await;
+        assert_eq!(saved.status, 303, "{path}: {}", saved.text());
+        let after = app.get(&format!("/api/{path}/d")).await;
+        assert_eq!(
+            (after.text().as_str(), after.header("etag")),
+            (stored, tag.as_str()),
+            "{path}"
+        );
+    }
+    for (typed, stored) in [
+        ("bright", "\"bright\""),
+        ("12", "12"),
+        ("\"12\"", "\"12\""),
+        ("[1, 2]", "[1,2]"),
+        ("{a", ""),
+    ] {
+        let name = format!("n{}", typed.len());
+        let sent = app
+            .form(
+                "/a/new",
+                &[("name", &name), ("member", "m"), ("value", typed)],
+            )
+            .await;
+        match stored {
+            "" => assert!(
+                sent.status == 400 && sent.text().contains("Value must be JSON"),
+                "{typed}"
+            ),
+            _ => assert_eq!(
+                app.get(&format!("/api/a/{name}/m")).await.text(),
+                stored,
+                "{typed}"
+            ),
+        }
+        app.request("DELETE", &format!("/api/a/{name}"))
+            .send()
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_nests_as_deep_as_its_document_may() {
+    let app = TestApp::new(SETTINGS).await;
+    app.post("/api/settings/d", json!({ "a": 1 })).await;
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let put = |depth: usize| {
+        let request = app
+            .request("PUT", "/api/settings/d/a")
+            .header("content-type", "application/json");
+        request.body(nested(depth)).send()
+    };
+    assert_eq!(put(64).await.status, 400);
+    assert_eq!(put(63).await.status, 200);
+    let whole = app.get("/api/settings/d").await.text();
+    let back = app
+        .request("PUT", "/api/settings/d")
+        .header("content-type", "application/json");
+    assert_eq!(back.body(whole).send().await.status, 200);
+    let part = app
+        .request("PUT", "/api/settings/d/a")
+        .header("content-range", "bytes 0-1/2");
+    assert_eq!(part.json(json!(1)).send().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_body_of_nothing_but_faults_has_a_short_answer() {
+    let app = TestApp::new(SETTINGS).await;
+    let members: Vec<String> = (0..50_000).map(|_| "\"a\":1".to_owned()).collect();
+    let body = format!("{{{}}}", members.join(","));
+    let request = app
+        .request("POST", "/api/settings/d")
+        .header("content-type", "application/json");
+    let reply = request.body(body).send().await;
+    assert_eq!(
+        (
+            reply.status,
+            reply.json()["errors"].as_array().unwrap().len()
+        ),
+        (400, 100)
+    );
+}
+
+#[tokio::test]
+async fn copies_of_a_large_part_are_refused_before_they_are_made() {
+    let app = TestApp::new(SETTINGS).await;
+    let large: Vec<u32> = (0..100_000).collect();
+    assert_eq!(
+        app.post("/api/settings/d", json!({ "a": large }))
+            .await
+            .status,
+        201
+    );
+    let copy = |from: &str, to: &str| json!({ "op": "copy", "from": from, "path": to });
+    let patch = |operations: Vec<Value>| {
+        let request = app
+            .request("PATCH", "/api/settings/d")
+            .header("content-type", "application/json-patch+json");
+        request.json(Value::Array(operations)).send()
+    };
+    let many = (0..200).map(|_| copy("/a/1", "/a/0")).collect();
+    assert_eq!(patch(many).await.status, 200);
+    let doubling = (0..10).map(|n| copy("", &format!("/b{n}"))).collect();
+    let refused = patch(doubling).await;
+    assert_eq!(
+        (refused.status, &refused.json()["errors"][0]["code"]),
+        (400, &json!("too_large"))
+    );
+}

@@ -101,6 +101,12 @@ async fn a_mistake_in_a_page_is_an_error_of_that_page_alone() {
                 "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
             ),
             ("pages/e.txt", "fine"),
+            (
+                "pages/f.txt",
+                "{{ records('notes', page=request.args.page, per_page=request.args.n).total }}",
+            ),
+            ("pages/g.json", "{\"q\":{{ request.args.q }}}"),
+            ("pages/h.html~", "{% broken"),
         ],
     )
     .await;
@@ -114,6 +120,16 @@ async fn a_mistake_in_a_page_is_an_error_of_that_page_alone() {
         );
     }
     assert_eq!(app.get("/e").await.text(), "fine");
+    for query in [
+        "",
+        "?n=abc",
+        "?n=1000000",
+        "?page=x&n=-1",
+        "?page=99999999999999999999",
+    ] {
+        assert_eq!(app.get(&format!("/f{query}")).await.text(), "0", "{query}");
+    }
+    assert_eq!(app.get("/g").await.text(), "{\"q\":null}");
 }
 
 #[tokio::test]

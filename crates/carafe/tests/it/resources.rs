@@ -524,3 +524,70 @@ async fn a_form_does_not_overwrite_another_record_of_the_same_key() {
         (409, &json!(2))
     );
 }
+
+#[tokio::test]
+async fn a_key_that_is_under_another_parent_is_taken() {
+    let declaration = "
+        [resources.tags]
+        key = { field = \"name\", type = \"string\" }
+        put = \"upsert\"
+        [resources.tags.fields]
+        title = { type = \"string\", optional = true }
+        note  = { type = \"string\", optional = true }
+        [resources.parts]
+        key = { field = \"code\", type = \"string\" }
+        put = \"upsert\"
+        parent = \"tags\"
+        [resources.parts.fields]
+        name = { type = \"string\" }";
+    let app = TestApp::new(declaration).await;
+    // An empty patch is no fault, also where it creates.
+    for name in ["one", "two"] {
+        let made = app
+            .request("PATCH", &format!("/api/tags/{name}"))
+            .json(json!({}))
+            .send()
+            .await;
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    let write = |method: &'static str, path: &'static str| {
+        app.request(method, path)
+            .json(json!({ "name": "P" }))
+            .send()
+    };
+    assert_eq!(write("PATCH", "/api/tags/one/parts/p").await.status, 201);
+    for method in ["PUT", "PATCH"] {
+        let taken = write(method, "/api/tags/two/parts/p").await;
+        assert_eq!(
+            (taken.status, &taken.json()["errors"][0]["field"]),
+            (409, &json!("code")),
+            "{method}"
+        );
+    }
+    let nothing = app
+        .request("PATCH", "/api/tags/one/parts/q")
+        .json(json!({}))
+        .send()
+        .await;
+    assert_eq!(
+        (nothing.status, &nothing.json()["error"]),
+        (400, &json!("Name is required"))
+    );
+}
+
+#[tokio::test]
+async fn a_path_of_the_api_that_is_no_text_is_refused_as_json() {
+    let app = TestApp::new(USERS).await;
+    for path in ["/api/users/%ff", "/api/%ff", "/%61pi/%ff"] {
+        let reply = app.get(path).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (404, "application/problem+json"),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        app.get("/users/%ff").await.header("content-type"),
+        "text/html; charset=utf-8"
+    );
+}
