@@ -12,7 +12,7 @@ use crate::sqlite::connection::{self, bind};
 use crate::sqlite::readers::Reader;
 use crate::sqlite::row::{SqliteRow, to_value};
 use crate::statement::Statement;
-use crate::store::{Action, Revision};
+use crate::store::{Action, Revision, Store};
 
 /// Reads one row by key.
 pub(crate) fn one<T>(
@@ -90,7 +90,10 @@ pub(crate) fn revisions(
     let mut statement = connection::prepared(connection, statement)?;
     let mut rows = statement.raw_query();
     let mut revisions = Vec::new();
-    while let Some(row) = rows.next()? {
+    let mut bytes = 0;
+    while bytes < Store::REVISIONS_BYTES_MAX
+        && let Some(row) = rows.next()?
+    {
         let action: String = row.get(3)?;
         let fields = resource.fields.iter().enumerate();
         revisions.push(Revision {
@@ -102,7 +105,14 @@ pub(crate) fn revisions(
                 .find(|known| known.as_str() == action)
                 .unwrap_or(Action::Update),
             values: fields
-                .map(|(position, field)| to_value(&field.kind, SqliteRow(row).cell(4 + position)))
+                .map(|(position, field)| {
+                    let row = SqliteRow(row);
+                    let cell = row.cell(4 + position);
+                    if let Cell::Text(text) = cell {
+                        bytes += text.len();
+                    }
+                    to_value(&field.kind, cell)
+                })
                 .collect(),
         });
     }

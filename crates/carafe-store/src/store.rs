@@ -68,6 +68,9 @@ impl Store {
     /// The most versions that [`Store::history`] reads.
     pub const REVISIONS_MAX: usize = 1000;
 
+    /// Bytes of text after which [`Store::history`] reads no further version.
+    pub const REVISIONS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
     /// Compiles the statements of every resource of `schema`.
     #[must_use]
     pub fn new(database: Database, schema: &Arc<Schema>) -> Self {

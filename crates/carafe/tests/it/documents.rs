@@ -628,6 +628,24 @@ async fn a_value_nests_as_deep_as_its_document_may() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_large_document_has_a_limit() {
+    let app = TestApp::new(&SETTINGS.replace("[limits]", "[limits]\nbody = \"4 MiB\"")).await;
+    app.post("/api/settings/d", json!({})).await;
+    for number in 0..8 {
+        let patch = json!({ "n": number, "text": "x".repeat(3_000_000) });
+        let reply = app
+            .request("PATCH", "/api/settings/d")
+            .json(patch)
+            .send()
+            .await;
+        assert_eq!(reply.status, 200);
+    }
+    let history = app.get("/api/settings/d/history").await.json();
+    let versions = history["history"].as_array().unwrap();
+    assert_eq!((versions.len(), &versions[0]["version"]), (6, &json!(9)));
+}
+
+#[tokio::test]
 async fn a_body_of_nothing_but_faults_has_a_short_answer() {
     let app = TestApp::new(SETTINGS).await;
     let members: Vec<String> = (0..50_000).map(|_| "\"a\":1".to_owned()).collect();
