@@ -17,6 +17,9 @@ pub enum Error {
     /// Nothing was sent where something must be; the faults name what is required.
     #[error("no data was provided")]
     Empty(Vec<Fault>),
+    /// The caller has given the key of another request.
+    #[error("the request's key was used for another request")]
+    KeyReused,
     /// Other records hold values that must be unique; one fault a field.
     #[error("a value is already taken")]
     Taken(Vec<Fault>),
@@ -53,6 +56,10 @@ impl Error {
     pub(crate) fn from_store(error: StoreError, schema: &Schema, resource: &Resource) -> Self {
         match error {
             StoreError::Stale => Error::Stale,
+            // The service looks for what was remembered instead.
+            StoreError::Repeated => {
+                Error::Unavailable("the request was forgotten meanwhile".into())
+            }
             StoreError::Taken { unique } => Error::Taken(
                 resource.unique[unique]
                     .iter()

@@ -9,3 +9,4 @@ pub mod merge;
 pub mod password;
 pub mod record;
 pub mod service;
+pub mod snapshot;

@@ -1,5 +1,7 @@
 //! The verbs of records.
 
+use std::time::Duration;
+
 use carafe_model::actor::Actor;
 use carafe_model::document::CONTENT;
 use carafe_model::draft::Input;
@@ -10,8 +12,10 @@ use carafe_model::kind::Kind;
 use carafe_model::query::{Filter, Query, Test};
 use carafe_model::record::Record;
 use carafe_model::resource::{Column, Resource};
+use carafe_model::time;
 use carafe_model::value::{Row, Value};
 use carafe_store::error::Error as StoreError;
+use carafe_store::request::{Remembered, Request};
 use carafe_store::store::{Revision, Scope, Stamp, Store};
 
 use crate::access::{Action, authorize, signature};
@@ -19,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::hook::{Verb, Write};
 use crate::merge::merge;
 use crate::service::Service;
+use crate::snapshot;
 
 /// What is to become of a record.
 pub enum Change<'a> {
@@ -40,6 +45,18 @@ pub enum Guard {
     Unchanged,
     /// Whatever the record is now: a write that lost a race is done again from a fresh read.
     Latest,
+}
+
+/// How long a request that may be repeated is remembered.
+pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A request that is carried out at most once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// What its caller calls it.
+    pub key: String,
+    /// Tells what is asked from anything else.
+    pub fingerprint: String,
 }
 
 /// Deleted records of one key that are looked through for one of them.
@@ -190,11 +207,81 @@ impl Service {
         let (key, values) = self.check_new(actor, resource, key, input, &stamp).await?;
         let record = self
             .store
-            .insert(resource, key, values, stamp)
+            .insert(resource, key, values, stamp, None)
             .await
             .map_err(|error| self.error(error, resource))?;
         self.tell(Verb::Create, actor, resource, &record).await;
         Ok(record)
+    }
+
+    /// Creates a record as [`create`](Self::create), and at most once for the key that its caller
+    /// gives the request: a repetition within [`REMEMBERED`] gives the record as it was created.
+    /// What was refused is not remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`] where the key was used for a request with another fingerprint; as
+    /// [`create`](Self::create).
+    pub async fn create_once(
+        &self,
+        actor: &Actor,
+        resource: &Resource,
+        key: Option<Key>,
+        input: Input,
+        once: &Once,
+    ) -> Result<Record> {
+        authorize(actor, Action::Create, resource)?;
+        let caller = signature(actor).unwrap_or_default();
+        let stamp = self.stamp(actor);
+        let since = self.clock.timestamp() - REMEMBERED;
+        let forgotten = time::format(since);
+        for _ in 0..ATTEMPTS_MAX {
+            let known = self.store.remembered(&caller, &once.key, &forgotten).await;
+            if let Some(known) = known.map_err(|error| self.error(error, resource))? {
+                return self.repeated(resource, once, known);
+            }
+            let checked = self.check_new(actor, resource, key.clone(), input.clone(), &stamp);
+            let (key, values) = checked.await?;
+            let request = Request {
+                caller: caller.clone(),
+                key: once.key.clone(),
+                fingerprint: once.fingerprint.clone(),
+                data: snapshot::to_json(&values).to_string(),
+                forgotten: forgotten.clone(),
+            };
+            let inserted = self
+                .store
+                .insert(resource, key, values, stamp.clone(), Some(&request))
+                .await;
+            match inserted {
+                Ok(record) => {
+                    self.tell(Verb::Create, actor, resource, &record).await;
+                    return Ok(record);
+                }
+                // Another was quicker: its record is the answer.
+                Err(StoreError::Repeated) => {}
+                Err(error) => return Err(self.error(error, resource)),
+            }
+        }
+        Err(busy())
+    }
+
+    /// The record that the first of repeated requests has created, as it was then.
+    fn repeated(&self, resource: &Resource, once: &Once, known: Remembered) -> Result<Record> {
+        if known.fingerprint != once.fingerprint || known.resource != resource.name.as_str() {
+            return Err(Error::KeyReused);
+        }
+        let data = serde_json::from_str(&known.data).ok();
+        let values = data.and_then(|data| snapshot::from_json(&data));
+        // The declaration may have other fields since.
+        let values = values.filter(|values| values.len() == resource.fields.len());
+        Ok(Record {
+            key: known.record.map_or(Key::Integer(known.id), Key::Text),
+            version: 1,
+            id: known.id,
+            deleted_at: None,
+            values: values.ok_or(Error::KeyReused)?,
+        })
     }
 
     /// What is wrong with the key that clients give a new record in `input`; nothing where it

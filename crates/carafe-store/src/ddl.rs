@@ -26,6 +26,14 @@ pub(crate) const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_schema
      (resource TEXT NOT NULL, field TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (resource, field)) \
      STRICT, WITHOUT ROWID";
 
+/// What was created for requests that may be repeated, remembered in the transaction that
+/// created it.
+pub(crate) const REQUEST_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_request \
+     (caller TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, resource TEXT NOT NULL, \
+     record TEXT, id INTEGER NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL, \
+     PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID; \
+     CREATE INDEX IF NOT EXISTS _carafe_request_at ON _carafe_request (at)";
+
 /// The table of a resource.
 pub(crate) fn table(resource: &Resource) -> Statement {
     let mut sql = Statement::new("CREATE TABLE ");

@@ -6,6 +6,9 @@ pub enum Error {
     /// The record is not there any more in the version that was read.
     #[error("the record has changed since it was read")]
     Stale,
+    /// A request that may be repeated is remembered: it was answered before.
+    #[error("the request was carried out before")]
+    Repeated,
     /// Another record has the values of this entry of [`Resource::unique`](carafe_model::resource::Resource::unique).
     #[error("a unique value is taken")]
     Taken { unique: usize },

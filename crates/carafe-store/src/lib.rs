@@ -11,6 +11,7 @@ mod integrity;
 mod migrate;
 mod plan;
 mod read;
+pub mod request;
 mod search;
 mod select;
 mod sqlite;

@@ -40,6 +40,7 @@ pub(crate) fn run(connection: &Connection, schema: &Schema) -> Result<Migrated> 
 fn migrate(connection: &Connection, schema: &Schema) -> Result<Migrated> {
     connection.execute_batch(ddl::COUNT_TABLE)?;
     connection.execute_batch(ddl::SCHEMA_TABLE)?;
+    connection.execute_batch(ddl::REQUEST_TABLE)?;
     let facts = Facts::read(connection, schema)?;
     let plan = plan(schema, &facts);
     if !plan.differences.is_empty() {

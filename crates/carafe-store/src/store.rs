@@ -14,6 +14,7 @@ use crate::cascade::{self, Deletion, Restoration};
 use crate::error::{Error, Result};
 use crate::plan::Plans;
 use crate::read;
+use crate::request::{self, Remembered, Request};
 use crate::search;
 use crate::sqlite::connection::prepared;
 use crate::sqlite::failure;
@@ -238,20 +239,32 @@ impl Store {
     }
 
     /// Inserts a record with version 1. `key` is given for `uuid` and `string` keys, `None`
-    /// for `integer` ones. Returns once it is durable.
+    /// for `integer` ones. With a `request` it is remembered in the same transaction. Returns
+    /// once it is durable.
     ///
     /// # Errors
     ///
-    /// `Taken`, `KeyTaken`, `NoReference`, `Full`, `Unavailable` or `Other`; nothing is stored.
+    /// `Repeated` where the request is remembered; `Taken`, `KeyTaken`, `NoReference`, `Full`, `Unavailable` or `Other`; nothing is stored.
     pub async fn insert(
         &self,
         resource: &Resource,
         key: Option<Key>,
         values: Vec<Value>,
         stamp: Stamp,
+        request: Option<&Request>,
     ) -> Result<Record> {
         let key = key.filter(|_| resource.key.kind != KeyKind::Integer);
-        let steps = self.insertion(resource, key.as_ref(), &values, &stamp);
+        let mut steps = Vec::new();
+        if let Some(request) = request {
+            let is_new = request::is_new(request);
+            steps.push(Step::new(is_new, Expect::Require(Refusal::Repeated)));
+            steps.push(Step::new(request::forget(request), Expect::Run));
+        }
+        steps.extend(self.insertion(resource, key.as_ref(), &values, &stamp));
+        if let Some(request) = request {
+            let remember = request::remember(request, resource, key.as_ref(), &stamp.at);
+            steps.push(Step::new(remember, Expect::Run));
+        }
         let id = self.write(resource, Work::Steps(steps)).await?;
         let key = key.unwrap_or(Key::Integer(id));
         Ok(Record {
@@ -261,6 +274,25 @@ impl Store {
             deleted_at: None,
             values,
         })
+    }
+
+    /// What the request that `caller` calls `key` has created since a time; later ones are
+    /// remembered.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn remembered(
+        &self,
+        caller: &str,
+        key: &str,
+        since: &str,
+    ) -> Result<Option<Remembered>> {
+        let (caller, key, since) = (caller.to_owned(), key.to_owned(), since.to_owned());
+        let later = self
+            .database
+            .read_later(move |connection| Ok(request::find(connection, &caller, &key, &since)?));
+        later.await
     }
 
     /// Inserts the first records of a resource, keys and values, in their order, all or none.
@@ -493,6 +525,7 @@ mod tests {
                         None,
                         vec![text(&"x".repeat(length))],
                         stamp,
+                        None,
                     )
                     .await
             })
@@ -554,7 +587,7 @@ mod tests {
                 at: String::new(),
                 actor: None,
             };
-            store.insert(&schema.resources[0], None, vec![text("a")], stamp)
+            store.insert(&schema.resources[0], None, vec![text("a")], stamp, None)
         };
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let refused = insert().await;

@@ -35,6 +35,7 @@ pub(crate) enum Expect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Stale,
+    Repeated,
     NoReference { field: usize },
 }
 
@@ -42,6 +43,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Stale => Error::Stale,
+            Refusal::Repeated => Error::Repeated,
             Refusal::NoReference { field } => Error::NoReference { field },
         }
     }

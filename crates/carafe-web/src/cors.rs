@@ -13,8 +13,9 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "ETag, Link, Location, X-Total-Count, X-Request-Id, Preference-Applied, Retry-After",
 );
-const ALLOWED: HeaderValue =
-    HeaderValue::from_static("Accept, Content-Type, If-Match, If-None-Match, Prefer");
+const ALLOWED: HeaderValue = HeaderValue::from_static(
+    "Accept, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer",
+);
 /// Two hours, the longest that browsers keep a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 

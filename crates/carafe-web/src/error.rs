@@ -30,8 +30,10 @@ pub enum Kind {
     MalformedJson,
     Validation,
     BadParameter,
+    BadHeader,
     BadPatch,
     BadForm,
+    KeyReused,
     Taken,
     Referenced,
     Stale,
@@ -40,12 +42,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const NAMED: [Kind; 10] = [
+    pub const NAMED: [Kind; 12] = [
         Kind::MalformedJson,
         Kind::Validation,
         Kind::BadParameter,
+        Kind::BadHeader,
         Kind::BadPatch,
         Kind::BadForm,
+        Kind::KeyReused,
         Kind::Taken,
         Kind::Referenced,
         Kind::Stale,
@@ -61,6 +65,8 @@ impl Kind {
             Kind::MalformedJson => "malformed-json",
             Kind::Validation => "validation",
             Kind::BadParameter => "bad-parameter",
+            Kind::BadHeader => "bad-header",
+            Kind::KeyReused => "key-reused",
             Kind::BadPatch => "bad-patch",
             Kind::BadForm => "bad-form",
             Kind::Taken => "taken",
@@ -78,6 +84,8 @@ impl Kind {
             Kind::MalformedJson => "Malformed JSON",
             Kind::Validation => "Validation failed",
             Kind::BadParameter => "Bad query parameter",
+            Kind::BadHeader => "Bad header field",
+            Kind::KeyReused => "The key is of another request",
             Kind::BadPatch => "The patch cannot be applied",
             Kind::BadForm => "The form cannot be accepted",
             Kind::Taken => "Already taken",
@@ -103,6 +111,13 @@ impl Kind {
             Kind::BadParameter => {
                 "A parameter of the query is unknown, is given twice, or has a value that it cannot have. The member \
                  errors lists every one."
+            }
+            Kind::BadHeader => {
+                "A header field of the request has a value that it cannot have. The member errors names it."
+            }
+            Kind::KeyReused => {
+                "The Idempotency-Key of the request was given to another request before, with another body or at \
+                 another address. Every new request needs a key of its own; only a repetition has the same."
             }
             Kind::BadPatch => {
                 "An operation of the JSON Patch (RFC 6902) cannot be done: a path is not there, a test failed, or a \
@@ -239,6 +254,11 @@ impl Problem {
                     faults,
                 )
             }
+            Error::KeyReused => Self::new(
+                Kind::KeyReused,
+                StatusCode::BAD_REQUEST,
+                "The Idempotency-Key was used for another request",
+            ),
             Error::Empty(faults) => {
                 let problem = Self::invalid(Kind::Validation, faults);
                 Self {

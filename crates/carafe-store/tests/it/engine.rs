@@ -31,7 +31,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
             let title = text(&format!("n{}", number / 2));
             tokio::spawn(async move {
                 store
-                    .insert(&schema.resources[0], None, vec![title], stamp())
+                    .insert(&schema.resources[0], None, vec![title], stamp(), None)
                     .await
             })
         })
@@ -238,7 +238,7 @@ async fn the_log_stays_bounded_while_long_reads_overlap() {
                 let title = text(&"x".repeat(8000));
                 tokio::spawn(async move {
                     store
-                        .insert(&schema.resources[0], None, vec![title], stamp())
+                        .insert(&schema.resources[0], None, vec![title], stamp(), None)
                         .await
                 })
             })

@@ -94,7 +94,13 @@ async fn two_stores_share_a_file() {
             );
             tokio::spawn(async move {
                 store
-                    .insert(&schema.resources[0], None, vec![text("shared")], stamp())
+                    .insert(
+                        &schema.resources[0],
+                        None,
+                        vec![text("shared")],
+                        stamp(),
+                        None,
+                    )
                     .await
                     .unwrap()
                     .id

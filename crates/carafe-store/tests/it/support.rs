@@ -95,7 +95,7 @@ impl Bed {
 
     pub(crate) async fn insert(&self, resource: &str, values: Vec<Value>) -> Result<Record> {
         self.store
-            .insert(self.resource(resource), None, values, stamp())
+            .insert(self.resource(resource), None, values, stamp(), None)
             .await
     }
 
@@ -106,7 +106,7 @@ impl Bed {
         values: Vec<Value>,
     ) -> Result<Record> {
         self.store
-            .insert(self.resource(resource), Some(key), values, stamp())
+            .insert(self.resource(resource), Some(key), values, stamp(), None)
             .await
     }
 

@@ -6,6 +6,7 @@ use carafe_model::fault::{Code, Fault};
 use carafe_model::query::{CURSOR, Query};
 use carafe_model::resource::{Lists, Resource};
 use carafe_model::value::{Row, Value};
+use carafe_service::snapshot;
 use http::header::LINK;
 use http::{HeaderValue, StatusCode};
 use serde_json::json as tree;
@@ -116,38 +117,14 @@ fn bound_to(resource: &Resource, query: &Query) -> u32 {
 
 /// A place as text, signed, so that nobody makes one up.
 fn token(call: &Call, resource: &Resource, query: &Query, place: &[Value]) -> String {
-    let values: Vec<serde_json::Value> = place
-        .iter()
-        .map(|value| match value {
-            Value::Null => tree!(null),
-            Value::Boolean(value) => tree!(i64::from(*value)),
-            Value::Integer(value) => tree!(value),
-            // As bits: no digit is lost, and an integer is not taken for it.
-            Value::Number(value) => tree!([value.to_bits()]),
-            Value::Text(value) => tree!(value),
-        })
-        .collect();
-    let payload = tree!([bound_to(resource, query), values]).to_string();
+    let payload = tree!([bound_to(resource, query), snapshot::to_json(place)]).to_string();
     call.app.key.sign(PURPOSE, payload.as_bytes())
 }
 
 /// The place that a token stands for, if it was made for this list.
 fn read(call: &Call, resource: &Resource, query: &Query, token: &str) -> Option<Vec<Value>> {
     let payload = call.app.key.verify(PURPOSE, token)?;
-    let (bound, values): (u32, Vec<serde_json::Value>) = serde_json::from_slice(&payload).ok()?;
-    if bound != bound_to(resource, query) || values.len() != query.order.len() {
-        return None;
-    }
-    let value = |value: &serde_json::Value| {
-        Some(match value {
-            serde_json::Value::Null => Value::Null,
-            serde_json::Value::Number(number) => Value::Integer(number.as_i64()?),
-            serde_json::Value::Array(bits) => {
-                Value::Number(f64::from_bits(bits.first()?.as_u64()?))
-            }
-            serde_json::Value::String(text) => Value::Text(text.clone()),
-            serde_json::Value::Bool(_) | serde_json::Value::Object(_) => return None,
-        })
-    };
-    values.iter().map(value).collect()
+    let (bound, place): (u32, serde_json::Value) = serde_json::from_slice(&payload).ok()?;
+    let values = snapshot::from_json(&place)?;
+    (bound == bound_to(resource, query) && values.len() == query.order.len()).then_some(values)
 }

@@ -6,6 +6,7 @@ pub mod document;
 pub mod field;
 pub mod list;
 pub mod map;
+mod once;
 pub mod patch;
 mod precondition;
 pub mod record;

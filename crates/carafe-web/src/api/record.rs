@@ -13,6 +13,7 @@ use carafe_service::record::{Change, Guard, new_of_patch, refuse_empty};
 use http::StatusCode;
 use http::header::ETAG;
 
+use crate::api::once;
 use crate::api::patch as json_patch;
 use crate::api::precondition::{condition_of_all, precondition, refuse_write};
 use crate::api::reply::{answer, applied, body_of, changed, created, message, tag_of, url};
@@ -82,13 +83,17 @@ pub async fn create<B: Body>(
     refuse_parameters(call, at.resource)?;
     let mut input = read_input(at.resource, &content, call.app.schema.limits.json_depth_max)?;
     give_parent(at, &mut input);
-    let record = call
-        .app
-        .service
-        .create(&call.actor, at.resource, key.cloned(), input)
-        .await
-        .map_err(refused)?;
-    Ok(created(call, at, &record))
+    let service = &call.app.service;
+    let (actor, key) = (&call.actor, key.cloned());
+    let record = match once::of(call, &content)? {
+        None => service.create(actor, at.resource, key, input).await,
+        Some(once) => {
+            service
+                .create_once(actor, at.resource, key, input, &once)
+                .await
+        }
+    };
+    Ok(created(call, at, &record.map_err(refused)?))
 }
 
 /// `PUT /api/{resource}/{key}`: replaces the record or, with `put = "upsert"`, creates it.

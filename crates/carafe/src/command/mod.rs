@@ -77,7 +77,9 @@ pub fn faults(error: &Error) -> String {
             .join("\n"),
         Error::Referenced { label_plural, .. } => format!("{label_plural} refer to this record"),
         Error::ParentDeleted { label, .. } => format!("its {label} is deleted"),
-        Error::NotFound { .. } | Error::Stale | Error::Forbidden => error.to_string(),
+        Error::NotFound { .. } | Error::KeyReused | Error::Stale | Error::Forbidden => {
+            error.to_string()
+        }
         Error::Full(cause) | Error::Unavailable(cause) | Error::Internal(cause) => {
             format!("{error}: {cause}")
         }

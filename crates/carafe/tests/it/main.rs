@@ -24,6 +24,7 @@ mod patches;
 mod process;
 mod properties;
 mod resources;
+mod retries;
 mod stock;
 mod todo;
 mod usernames;

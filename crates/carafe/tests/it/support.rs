@@ -233,7 +233,14 @@ impl TestApp {
 
     /// Moves the clock on by a second.
     pub(crate) fn tick(&self) {
-        self.running.clock.fetch_add(1_000_000, Ordering::Relaxed);
+        self.advance(1);
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.running
+            .clock
+            .fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> Request {

@@ -153,3 +153,63 @@ fn fits(state: &State, found: &State) -> bool {
         (State::Gone, State::Present { .. }) | (State::Present { .. }, State::Gone) => false,
     }
 }
+
+/// What a client that cannot know does: it sends the request again, with the same key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_repeated_after_kill_9_is_carried_out_once() {
+    let folder = Folder::notes();
+    let server = folder.serve();
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let mut clients = JoinSet::new();
+    for number in 0..20 {
+        let (client, acknowledged) = (server.client(), acknowledged.clone());
+        clients.spawn(async move {
+            let mut answers = Vec::new();
+            for step in 0.. {
+                let key = format!("{number}-{step}");
+                let answer = post_once(&client, &key).await;
+                let broken = answer.is_none();
+                acknowledged.fetch_add(usize::from(!broken), Ordering::Relaxed);
+                answers.push((key, answer));
+                if broken {
+                    break;
+                }
+            }
+            answers
+        });
+    }
+    eventually("writes", PATIENCE, async || {
+        (acknowledged.load(Ordering::Relaxed) > WRITES).then_some(())
+    })
+    .await;
+    server.kill();
+    let answers: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
+
+    let server = folder.serve();
+    let client = server.client();
+    let mut ids = BTreeSet::new();
+    for (key, answer) in &answers {
+        let again = post_once(&client, key).await.expect("an answer");
+        if let Some(id) = answer {
+            assert_eq!(again, *id, "{key}");
+        }
+        assert!(ids.insert(again), "{key}: id {again} is another's");
+    }
+    assert!(answers.iter().any(|(_, answer)| answer.is_none()));
+    let total = client.get("/api/notes").await.json()["total"].clone();
+    assert_eq!(total, answers.len(), "one note for each key");
+    server.stop();
+}
+
+/// The id of the note that the key stands for; none where the answer did not come.
+async fn post_once(client: &Client, key: &str) -> Option<i64> {
+    let request = client
+        .http
+        .post(format!("{}/api/notes", client.base))
+        .header("idempotency-key", format!("\"{key}\""))
+        .json(&json!({ "title": key, "content": "x" }));
+    let answer = request.send().await.ok()?;
+    assert_eq!(answer.status(), 201);
+    let note: serde_json::Value = answer.json().await.ok()?;
+    note["id"].as_i64()
+}
