@@ -132,6 +132,11 @@ async fn other_methods_and_paths_are_told_as_the_api_tells_them() {
         (options.status.as_u16(), options.header("allow")),
         (204, "DELETE")
     );
+    let odd = client.delete("/student/delete/%ff").await;
+    assert_eq!(
+        (odd.status.as_u16(), odd.header("content-type")),
+        (404, "application/problem+json")
+    );
     assert_eq!(client.get("/student").await.status.as_u16(), 404);
     assert_eq!(
         client.get("/students").await.header("content-type"),

@@ -94,8 +94,11 @@ where
 {
     let id = app.ids.next(app.service.clock());
     let answer = pin!(async {
+        let path = percent_encoding::percent_decode_str(request.uri().path());
+        let is_text = path.decode_utf8().is_ok();
         match wire::refuse_early(&request) {
             Some(refusal) => Err(early(refusal)),
+            None if !is_text => Err(Problem::not_found()),
             None => Ok(route(request).await),
         }
     });

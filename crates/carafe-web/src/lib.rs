@@ -159,7 +159,10 @@ async fn longer<B: Body>(
         (Member(at, key, name), Verb::Get) => document::show(call, at, key, name).await,
         (Member(at, key, name), Verb::Delete) => document::delete(call, at, key, name).await,
         (Member(at, key, name), verb) => document::write(call, at, key, name, verb, body).await,
-        (NoRecord(at), verb) => Err(Problem::no_record(at.resource, verb)),
+        (NoRecord(at), verb) => Err(match record::creates(at.resource, verb) {
+            true => record::bad_key(call, at.resource),
+            false => Problem::no_record(at.resource, verb),
+        }),
         // No collection has these among its methods.
         (Collection(_), Verb::Put | Verb::Patch) => Err(Problem::not_found()),
     }

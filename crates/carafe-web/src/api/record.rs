@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use carafe_model::draft::Input;
 use carafe_model::fault::{Fault, Place};
 use carafe_model::key::Key;
 use carafe_model::record::Record;
@@ -24,7 +25,7 @@ use crate::api::request::{
 use crate::call::{Body, Call, Response, empty, json};
 use crate::condition::EntityTag;
 use crate::content_type::ContentType;
-use crate::error::Problem;
+use crate::error::{Kind, Problem};
 use crate::json::{Encoder, read_input, read_patch, write_string};
 use crate::prefer::Return;
 use crate::route::At;
@@ -162,6 +163,26 @@ async fn write<B: Body>(
     Err(refused(Error::Unavailable(
         "others kept creating and deleting the record".into(),
     )))
+}
+
+/// Whether a method at a record's address makes the record where it is not there.
+pub fn creates(resource: &Resource, method: Method) -> bool {
+    match method {
+        Method::Post => resource.members.is_some(),
+        Method::Put | Method::Patch => resource.put == Put::Upsert,
+        Method::Get | Method::Delete => false,
+    }
+}
+
+/// Why no record can be made at an address whose key none can have.
+pub fn bad_key(call: &Call, resource: &Resource) -> Problem {
+    let mut input = Input::new(resource);
+    input.key = Some(String::new());
+    let faults = call.app.service.faults_of_key(resource, &input);
+    match faults.is_empty() {
+        true => Problem::no_record(resource, Method::Put),
+        false => Problem::invalid(Kind::Validation, faults),
+    }
 }
 
 /// How often a key that is taken may turn out to be free.

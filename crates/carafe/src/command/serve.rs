@@ -1,5 +1,6 @@
 //! `carafe serve`
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
     }
     watching.abort();
     database.close().await;
-    println!("Stopped.");
+    say("Stopped.");
     Ok(())
 }
 
@@ -94,7 +95,7 @@ impl Maker {
         let site = Site::open(&app.schema, Some(&app.folder))?;
         let (service, migrated) = app.prepare(&self.database).await?;
         for change in migrated.changes {
-            println!("{change}");
+            say(&change);
         }
         let (key, public_url) = (self.key.clone(), self.public_url.clone());
         let made = carafe_web::app::App::new(service, site, key, public_url);
@@ -114,14 +115,22 @@ async fn take_up_changes(mut app: App, maker: Maker, current: Arc<ArcSwap<Served
         match maker.make_again(&app).await {
             Ok(served) => {
                 current.store(Arc::new(served));
-                println!("Took up the change.");
+                say("Took up the change.");
             }
-            Err(error) => eprintln!(
-                "{}\n\nThe change is not taken up; what was served before goes on.",
-                report(&error)
-            ),
+            Err(error) => {
+                let report = report(&error);
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{report}\n\nThe change is not taken up; what was served before goes on."
+                );
+            }
         }
     }
+}
+
+/// A line on standard output. A server goes on when nobody reads it any more.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 async fn bind(config: &ServeConfig) -> Result<Server> {
@@ -149,20 +158,20 @@ fn announce(schema: &Schema, config: &ServeConfig, addresses: &[SocketAddr]) {
         .map(|address| format!("http://{address}"))
         .unwrap_or_default();
     let base = config.public_url.clone().unwrap_or(bound);
-    println!("{} is ready.\n", schema.name);
+    say(&format!("{} is ready.\n", schema.name));
     if schema.pages {
-        println!("  Pages     {base}/");
+        say(&format!("  Pages     {base}/"));
     }
     for prefix in &schema.prefixes {
         for resource in &schema.resources {
-            println!("  API       {base}{prefix}{}", api_path(resource));
+            say(&format!("  API       {base}{prefix}{}", api_path(resource)));
         }
     }
     match config.database.file() {
-        Some(file) => println!("  Database  {}", file.display()),
-        None => println!("  Database  in memory, gone when the server stops"),
+        Some(file) => say(&format!("  Database  {}", file.display())),
+        None => say("  Database  in memory, gone when the server stops"),
     }
-    println!("\nPress Ctrl-C to stop.");
+    say("\nPress Ctrl-C to stop.");
 }
 
 /// Where a resource is under the API's prefix; a record's key stands in braces.

@@ -628,6 +628,34 @@ async fn a_value_nests_as_deep_as_its_document_may() {
 }
 
 #[tokio::test]
+async fn a_name_that_none_can_have_is_told_where_it_would_be_made() {
+    let app = TestApp::of("stock").await;
+    let long = "a".repeat(256);
+    for name in ["%0a", long.as_str()] {
+        for (method, status) in [
+            ("POST", 400),
+            ("PUT", 400),
+            ("PATCH", 400),
+            ("GET", 404),
+            ("DELETE", 404),
+        ] {
+            let request = app
+                .request(method, &format!("/stock/{name}"))
+                .json(json!({ "a": 1 }));
+            let reply = request.send().await;
+            assert_eq!(reply.status, status, "{method} {name}");
+            if status == 400 {
+                let error = reply.json()["error"].as_str().unwrap().to_owned();
+                assert!(
+                    error.starts_with("Collection must have 1 to 255 characters"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_history_of_a_large_document_has_a_limit() {
     let app = TestApp::new(&SETTINGS.replace("[limits]", "[limits]\nbody = \"4 MiB\"")).await;
     app.post("/api/settings/d", json!({})).await;

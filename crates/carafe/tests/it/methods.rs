@@ -404,7 +404,11 @@ body = { type = "text" }
         400,
         "the form for a new page is there"
     );
-    assert_eq!(put("/api/articles/%00", "x").await.status, 404);
+    let bad = put("/api/articles/%00", "x").await;
+    assert_eq!(
+        (bad.status, &bad.json()["errors"][0]["code"]),
+        (400, &json!("format"))
+    );
 }
 
 #[tokio::test]

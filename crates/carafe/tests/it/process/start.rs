@@ -260,3 +260,21 @@ async fn the_procfile_starts_a_server_on_the_port_that_the_host_gives() {
     assert_eq!(server.client().get("/api/notes").await.status, 200);
     server.stop();
 }
+
+#[tokio::test]
+async fn a_server_goes_on_when_nobody_reads_what_it_prints() {
+    let folder = Folder::notes();
+    let port = free_port();
+    let mut command = folder.command(&["serve", "--port", &port.to_string()]);
+    command.stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let client = super::Client::new(&format!("http://127.0.0.1:{port}"));
+    let note = json!({ "title": "a", "content": "b" });
+    let made = super::eventually("an answer", super::PATIENCE, async || {
+        client.send("POST", "/api/notes", Some(&note)).await
+    });
+    assert_eq!(made.await.status, 201);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
