@@ -357,7 +357,7 @@ mod tests {
             search = [\"address\"]
             [resources.emails.fields]
             address = { type = \"email\" }
-            [resources.stock]
+            [resources.drafts]
             kind = \"document\"
             history = true";
         carafe_model::declaration::parse(text, std::path::Path::new("/app")).expect("a declaration")
@@ -383,11 +383,14 @@ mod tests {
             ("/api/emails", "nothing"),
             ("/api/users/", "nothing"),
             ("/api/users/5/", "nothing"),
-            ("/api/stock/a%2Fb/%C3%A9%20", "api stock - member é  of a/b"),
-            ("/api/stock/a/content", "api stock - member content of a"),
-            ("/api/stock/a/history", "api stock - history a"),
-            ("/api/stock/a/", "nothing"),
-            ("/api/stock/a/b/c", "nothing"),
+            (
+                "/api/drafts/a%2Fb/%C3%A9%20",
+                "api drafts - member é  of a/b",
+            ),
+            ("/api/drafts/a/content", "api drafts - member content of a"),
+            ("/api/drafts/a/history", "api drafts - history a"),
+            ("/api/drafts/a/", "nothing"),
+            ("/api/drafts/a/b/c", "nothing"),
             ("/api/%ff", "nothing"),
             ("/api", "nothing"),
             ("/", "home"),

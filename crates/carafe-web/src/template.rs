@@ -97,12 +97,8 @@ impl std::error::Error for TemplateError {}
 
 impl Templates {
     /// Our templates and those in the folders `templates` and `pages` of `root`, which need not
-    /// be there.
-    ///
-    /// # Errors
-    ///
-    /// Every template that cannot be read or compiled.
-    pub fn new(root: Option<&Path>, links: &Arc<Links>) -> Result<Self, TemplateError> {
+    /// be there, and what is wrong with those that cannot be read or compiled.
+    pub fn read(root: Option<&Path>, links: &Arc<Links>) -> (Self, Vec<Mistake>) {
         let mut environment = OWN_ENVIRONMENT.clone();
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_formatter(format);
@@ -120,11 +116,7 @@ impl Templates {
                 reader.folder(&folder, prefix, 0);
             }
         }
-        if mistakes.is_empty() {
-            Ok(Self { environment })
-        } else {
-            Err(TemplateError { mistakes })
-        }
+        (Self { environment }, mistakes)
     }
 
     /// Whether there is a template called `name`.
@@ -455,7 +447,11 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, source).unwrap();
         }
-        Templates::new(Some(root.path()), &fixture::links()).map(|templates| (templates, root))
+        let (templates, mistakes) = Templates::read(Some(root.path()), &fixture::links());
+        match mistakes.is_empty() {
+            true => Ok((templates, root)),
+            false => Err(TemplateError { mistakes }),
+        }
     }
 
     fn render(source: &str) -> Result<String, String> {

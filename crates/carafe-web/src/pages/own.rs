@@ -23,7 +23,7 @@ use crate::error::Problem;
 use crate::form::PAIRS_MAX;
 use crate::pages::view::{Headings, Pagination, RecordView, Shared as RecordsShared};
 use crate::pages::visit::{Page, Shared, View, request};
-use crate::template::{Mistake, PAGES, TemplateError, Templates};
+use crate::template::{Mistake, PAGES, Templates};
 
 /// Pages rendered at once: each has a thread while it reads what it shows.
 const RENDERED_AT_ONCE: usize = 16;
@@ -71,16 +71,13 @@ impl Form {
 }
 
 impl OwnPages {
-    /// Finds a path for every page. Files whose name starts with `_` are parts of others.
-    ///
-    /// # Errors
-    ///
-    /// Every file of an unknown ending, and every page whose path something else has.
-    pub fn new(
+    /// Finds a path for every page, and what is wrong with the others: an unknown ending, or a
+    /// path that something else has. Files whose name starts with `_` are parts of others.
+    pub fn read(
         schema: &Schema,
         templates: &Templates,
         root: Option<&Path>,
-    ) -> Result<Self, TemplateError> {
+    ) -> (Self, Vec<Mistake>) {
         let mut by_path: HashMap<String, OwnPage> = HashMap::new();
         let mut mistakes = Vec::new();
         for name in templates.pages() {
@@ -113,13 +110,11 @@ impl OwnPages {
                 ));
             }
         }
-        match mistakes.is_empty() {
-            true => Ok(Self {
-                by_path,
-                permits: Arc::new(Semaphore::new(RENDERED_AT_ONCE)),
-            }),
-            false => Err(TemplateError { mistakes }),
-        }
+        let pages = Self {
+            by_path,
+            permits: Arc::new(Semaphore::new(RENDERED_AT_ONCE)),
+        };
+        (pages, mistakes)
     }
 
     /// The page at `path`, as sent, percent-encoded.

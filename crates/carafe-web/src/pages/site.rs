@@ -47,8 +47,12 @@ impl Site {
             schema: schema.clone(),
             assets,
         });
-        let templates = Templates::new(root, &links)?;
-        let own = OwnPages::new(schema, &templates, root)?;
+        let (templates, mut mistakes) = Templates::read(root, &links);
+        let (own, clashes) = OwnPages::read(schema, &templates, root);
+        mistakes.extend(clashes);
+        if !mistakes.is_empty() {
+            return Err(TemplateError { mistakes });
+        }
         let described: Vec<Value> = schema
             .resources
             .iter()

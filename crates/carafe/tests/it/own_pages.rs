@@ -157,6 +157,8 @@ fn pages_that_cannot_be_served_are_all_reported() {
         ("pages/a.html", ""),
         ("pages/a.txt", ""),
         ("pages/fine.html", ""),
+        ("pages/broken.txt", "{% if %}"),
+        ("templates/list.html", "one\n{{ a | }}"),
     ] {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -173,6 +175,8 @@ fn pages_that_cannot_be_served_are_all_reported() {
         "write.html: its address /write is the form of the resource `notes`",
         "logo.png: a page ends with .html, .txt, .json or .xml",
         "a.txt: its address /a is that of pages/a.html too",
+        "broken.txt:1: ",
+        "templates/list.html:2: ",
     ] {
         assert!(mistakes.contains(expected), "{expected}: {mistakes}");
     }
