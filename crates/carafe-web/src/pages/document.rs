@@ -8,10 +8,9 @@ use carafe_model::draft::Input;
 use carafe_model::fault::{Fault, Place};
 use carafe_model::key::Key;
 use carafe_model::record::Record;
-use carafe_model::resource::{AfterCreate, Method, Resource};
+use carafe_model::resource::Resource;
 use carafe_service::access::Action;
 use carafe_service::document::Document;
-use carafe_service::error::Error;
 use carafe_service::record::{Change, Guard};
 use http::StatusCode;
 use minijinja::value::Value;
@@ -22,12 +21,13 @@ use crate::json::{typed_value, value_to_type};
 use crate::link::Target;
 use crate::pages::form::{FieldView, FormView};
 use crate::pages::record::{
-    find, json_depth_max, list_path, list_values, new_path, offered, read_query, record_path,
-    redirect, refused, views,
+    find, json_depth_max, list_path, list_values, may_create, offered, read_page, read_query,
+    record_path, views,
 };
+use crate::pages::sent::{self, Sent};
 use crate::pages::sheet::Sheet;
 use crate::pages::site::Offer;
-use crate::pages::view::{Pagination, plain};
+use crate::pages::view::plain;
 use crate::pages::visit::{PageResult, View, Visit};
 use crate::query::pairs;
 
@@ -197,22 +197,15 @@ pub async fn create(visit: &Visit<'_>, resource: &Resource, body: &[u8]) -> Page
         return form(visit, resource, sheet).await;
     }
     let service = &visit.call.app.service;
-    match service
+    let made = service
         .create(&visit.call.actor, resource, key, input)
-        .await
-    {
-        Ok(record) => {
-            let to = match pages.after_create {
-                AfterCreate::Record => record_path(visit, resource, &record.key, Target::Detail),
-                AfterCreate::Form => new_path(visit, resource),
-            };
-            Ok(redirect(to, &resource.flash.created))
-        }
-        Err(error) => {
-            let sheet = Sheet::rejected(error, resource, Method::Post, Purpose::New, typed)?;
-            form(visit, resource, sheet).await
-        }
-    }
+        .await;
+    answer(
+        visit,
+        resource,
+        Sent::created(visit, resource, pages, typed, made)?,
+    )
+    .await
 }
 
 /// `GET /{resource}/{key}/edit`
@@ -243,12 +236,8 @@ pub async fn update(visit: &Visit<'_>, resource: &Resource, key: &Key, body: &[u
     offered(resource, Offer::Update)?;
     let record = find(visit, Action::Update, resource, key).await?;
     let mut typed = Typed::parse(resource, body)?;
-    let Some(version) = typed.version else {
-        let error = "The form has no version of the record";
-        return Err(Problem::new(Kind::BadForm, StatusCode::BAD_REQUEST, error));
-    };
-    if version != Edition::of(&record) {
-        return conflict(visit, resource, typed, record).await;
+    if sent::version(typed.version)? != Edition::of(&record) {
+        return form(visit, resource, Sheet::conflicting(typed, record)).await;
     }
     let before = Document::of(&record);
     let Some(document) = typed.apply(resource, Purpose::Edit, before, json_depth_max(visit)) else {
@@ -259,7 +248,7 @@ pub async fn update(visit: &Visit<'_>, resource: &Resource, key: &Key, body: &[u
     let mut input = Input::new(resource);
     input.give_value(CONTENT, document.into_value());
     let service = &visit.call.app.service;
-    let written = service
+    let changed = service
         .update(
             &visit.call.actor,
             resource,
@@ -268,21 +257,8 @@ pub async fn update(visit: &Visit<'_>, resource: &Resource, key: &Key, body: &[u
             &Change::Merge(input),
         )
         .await;
-    match written {
-        Ok(record) => {
-            let to = record_path(visit, resource, &record.key, Target::Detail);
-            Ok(redirect(to, &resource.flash.updated))
-        }
-        Err(Error::Stale) => {
-            let fresh = find(visit, Action::Update, resource, key).await?;
-            conflict(visit, resource, typed, fresh).await
-        }
-        Err(error) => {
-            let mut sheet = Sheet::rejected(error, resource, Method::Put, Purpose::Edit, typed)?;
-            sheet.record = Some(record);
-            form(visit, resource, sheet).await
-        }
-    }
+    let sent = Sent::updated(visit, resource, record, typed, changed).await?;
+    answer(visit, resource, sent).await
 }
 
 /// The form again, with what was typed, where its token was missing or wrong.
@@ -297,29 +273,15 @@ pub(crate) async fn refuse_token(
     body: &[u8],
 ) -> PageResult {
     let typed = Typed::parse(resource, body)?;
-    let purpose = if key.is_some() {
-        Purpose::Edit
-    } else {
-        Purpose::New
-    };
-    let mut sheet = Sheet::new(StatusCode::BAD_REQUEST, purpose, typed);
-    sheet.faults.push(super::record::bad_token());
-    if let Some(key) = key {
-        sheet.record = Some(find(visit, Action::Update, resource, key).await?);
-    }
+    let sheet = sent::without_token(visit, resource, key, typed).await?;
     form(visit, resource, sheet).await
 }
 
-/// The form with what was typed, filled so that saving it again changes `stored`, beside what is
-/// stored now.
-async fn conflict(
-    visit: &Visit<'_>,
-    resource: &Resource,
-    mut typed: Typed,
-    stored: Record,
-) -> PageResult {
-    typed.version = Some(Edition::of(&stored));
-    form(visit, resource, Sheet::conflicting(typed, stored)).await
+async fn answer(visit: &Visit<'_>, resource: &Resource, sent: Sent<Typed>) -> PageResult {
+    match sent {
+        Sent::Stored(page) => Ok(page),
+        Sent::Again(sheet) => form(visit, resource, sheet).await,
+    }
 }
 
 async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet<Typed>) -> PageResult {
@@ -357,22 +319,7 @@ async fn others<'a>(
 ) -> Result<Vec<(&'a str, Value)>, Problem> {
     let pages = super::record::pages(resource)?;
     let query = read_query(visit, resource, pages);
-    let mut records = Vec::new();
-    let total = visit
-        .call
-        .app
-        .service
-        .list(&visit.call.actor, resource, &query, &mut |row| {
-            records.push(Record::from_row(resource, row));
-        })
-        .await
-        .map_err(|error| refused(error, resource, Method::Get))?;
-    let pagination = Pagination {
-        items: views(visit, resource, records).await,
-        page: query.page,
-        per_page: query.per_page,
-        total,
-    };
+    let pagination = read_page(visit, resource, &query).await?;
     Ok(list_values(
         visit.address(),
         resource,
@@ -436,7 +383,7 @@ fn view(resource: &Resource, sheet: &Sheet<Typed>, csrf_token: &str) -> FormView
     }
     FormView {
         csrf_token: csrf_token.to_owned(),
-        version: sheet.typed.version,
+        version: sheet.version(sheet.typed.version),
         hidden,
         fields: fields.into_iter().map(Arc::new).collect(),
         errors,
@@ -467,13 +414,6 @@ fn differences(typed: &Typed, stored: &Record) -> Value {
         ])
     });
     rows.collect()
-}
-
-fn may_create(visit: &Visit<'_>, resource: &Resource) -> Result<(), Problem> {
-    let service = &visit.call.app.service;
-    service
-        .may_create(&visit.call.actor, resource)
-        .map_err(|error| refused(error, resource, Method::Post))
 }
 
 fn members(resource: &Resource) -> &Members {

@@ -25,6 +25,8 @@ pub struct Parts<'a> {
     pub resource: &'a Resource,
     pub purpose: Purpose,
     pub typed: &'a Typed,
+    /// What an edit form is filled from.
+    pub version: Option<Edition>,
     pub faults: &'a [Fault],
     /// The records that the reference fields can choose from, where they are few.
     pub options: &'a Options,
@@ -101,7 +103,7 @@ impl FormView {
             hidden: Vec::new(),
             version: match parts.purpose {
                 Purpose::New => None,
-                Purpose::Edit => parts.typed.version,
+                Purpose::Edit => parts.version,
             },
             errors: errors.map(|fault| fault.message.clone()).collect(),
             fields,

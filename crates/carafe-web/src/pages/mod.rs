@@ -8,6 +8,7 @@ pub mod home;
 pub mod own;
 pub mod record;
 pub mod reference;
+mod sent;
 mod sheet;
 pub mod site;
 pub mod view;

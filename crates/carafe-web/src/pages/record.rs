@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use carafe_model::fault::{Code, Fault};
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::query::{Defaults, Filter, Query, Test};
 use carafe_model::record::Record;
 use carafe_model::resource::{
-    AfterCreate, Column, Method, Order, Pages, Pagination as Paging, Resource, Strictness,
+    Column, Method, Order, Pages, Pagination as Paging, Resource, Strictness,
 };
 use carafe_model::value::Row;
 use carafe_service::access::Action;
@@ -17,11 +16,12 @@ use carafe_service::record::{Change, Guard};
 use http::StatusCode;
 use minijinja::value::Value;
 
-use crate::error::{self, Problem};
+use crate::error::Problem;
 use crate::form::{Edition, Purpose, Typed, is_editable};
 use crate::link::{Address, Target};
 use crate::pages::form::{FormView, Options, Parts};
 use crate::pages::reference;
+use crate::pages::sent::{self, Sent};
 use crate::pages::sheet::Sheet;
 use crate::pages::site::{Offer, offers};
 use crate::pages::view::{Pagination, RecordView, Shared, heading};
@@ -36,22 +36,7 @@ use crate::pages::visit::{Page, PageResult, View, Visit};
 pub async fn list(visit: &Visit<'_>, resource: &Resource) -> PageResult {
     let pages = pages(resource)?;
     let query = read_query(visit, resource, pages);
-    let mut records = Vec::new();
-    let total = visit
-        .call
-        .app
-        .service
-        .list(&visit.call.actor, resource, &query, &mut |row: &dyn Row| {
-            records.push(Record::from_row(resource, row));
-        })
-        .await
-        .map_err(|error| refused(error, resource, Method::Get))?;
-    let pagination = Pagination {
-        items: views(visit, resource, records).await,
-        page: query.page,
-        per_page: query.per_page,
-        total,
-    };
+    let pagination = read_page(visit, resource, &query).await?;
     let filters = query.filters.len() - usize::from(visit.parent.is_some());
     let mut values = list_values(visit.address(), resource, pages, &query, pagination);
     values.extend([
@@ -123,6 +108,27 @@ pub(super) fn list_values<'a>(
     values.extend(alias(resource.name.as_str(), pagination));
     values
 }
+/// The records that `query` finds, as they are shown.
+pub(super) async fn read_page(
+    visit: &Visit<'_>,
+    resource: &Resource,
+    query: &Query,
+) -> Result<Pagination, Problem> {
+    let mut records = Vec::new();
+    let service = &visit.call.app.service;
+    let total = service
+        .list(&visit.call.actor, resource, query, &mut |row: &dyn Row| {
+            records.push(Record::from_row(resource, row));
+        })
+        .await
+        .map_err(|error| refused(error, resource, Method::Get))?;
+    Ok(Pagination {
+        items: views(visit, resource, records).await,
+        page: query.page,
+        per_page: query.per_page,
+        total,
+    })
+}
 
 /// `GET /{resource}/{key}`
 ///
@@ -185,12 +191,7 @@ async fn first_children(visit: &Visit<'_>, child: &Resource, pages: &Pages, key:
 /// 404 where records are not made on pages; what the service refuses.
 pub async fn new(visit: &Visit<'_>, resource: &Resource) -> PageResult {
     offered(resource, Offer::Create)?;
-    visit
-        .call
-        .app
-        .service
-        .may_create(&visit.call.actor, resource)
-        .map_err(|error| refused(error, resource, Method::Post))?;
+    may_create(visit, resource)?;
     let sheet = Sheet::new(StatusCode::OK, Purpose::New, Typed::blank(resource));
     form(visit, resource, sheet).await
 }
@@ -203,28 +204,22 @@ pub async fn new(visit: &Visit<'_>, resource: &Resource) -> PageResult {
 /// 404 where records are not made on pages; what the service refuses but faults of the form.
 pub async fn create(visit: &Visit<'_>, resource: &Resource, body: &[u8]) -> PageResult {
     let pages = offered(resource, Offer::Create)?;
-    let service = &visit.call.app.service;
-    let actor = &visit.call.actor;
-    let refuse = |error| refused(error, resource, Method::Post);
-    service.may_create(actor, resource).map_err(refuse)?;
+    may_create(visit, resource)?;
     let typed = Typed::parse(resource, body)?;
     let mut input = typed.input(resource, Purpose::New, json_depth_max(visit));
     if let (Some(parent), Some(key)) = (&resource.parent, &visit.parent) {
         input.give_value(parent.field, key.to_value());
     }
-    match service.create(actor, resource, None, input).await {
-        Ok(record) => {
-            let to = match pages.after_create {
-                AfterCreate::Record => record_path(visit, resource, &record.key, Target::Detail),
-                AfterCreate::Form => new_path(visit, resource),
-            };
-            Ok(redirect(to, &resource.flash.created))
-        }
-        Err(error) => {
-            let sheet = Sheet::rejected(error, resource, Method::Post, Purpose::New, typed)?;
-            form(visit, resource, sheet).await
-        }
-    }
+    let service = &visit.call.app.service;
+    let made = service
+        .create(&visit.call.actor, resource, None, input)
+        .await;
+    answer(
+        visit,
+        resource,
+        Sent::created(visit, resource, pages, typed, made)?,
+    )
+    .await
 }
 
 /// `GET /{resource}/{key}/edit`
@@ -252,37 +247,19 @@ pub async fn update(visit: &Visit<'_>, resource: &Resource, key: &Key, body: &[u
     offered(resource, Offer::Update)?;
     let record = find(visit, Action::Update, resource, key).await?;
     let typed = Typed::parse(resource, body)?;
-    let Some(version) = typed.version else {
-        let error = "The form has no version of the record";
-        let kind = error::Kind::BadForm;
-        return Err(Problem::new(kind, StatusCode::BAD_REQUEST, error));
-    };
-    if version != Edition::of(&record) {
-        return conflict(visit, resource, typed, record).await;
+    if sent::version(typed.version)? != Edition::of(&record) {
+        return form(visit, resource, Sheet::conflicting(typed, record)).await;
     }
     let input = typed.input(resource, Purpose::Edit, json_depth_max(visit));
     let change = Change::Merge(input);
     let service = &visit.call.app.service;
     let actor = &visit.call.actor;
     let current = record.clone();
-    match service
+    let changed = service
         .update(actor, resource, current, Guard::Unchanged, &change)
-        .await
-    {
-        Ok(record) => {
-            let to = record_path(visit, resource, &record.key, Target::Detail);
-            Ok(redirect(to, &resource.flash.updated))
-        }
-        Err(Error::Stale) => {
-            let fresh = find(visit, Action::Update, resource, key).await?;
-            conflict(visit, resource, typed, fresh).await
-        }
-        Err(error) => {
-            let mut sheet = Sheet::rejected(error, resource, Method::Put, Purpose::Edit, typed)?;
-            sheet.record = Some(record);
-            form(visit, resource, sheet).await
-        }
-    }
+        .await;
+    let sent = Sent::updated(visit, resource, record, typed, changed).await?;
+    answer(visit, resource, sent).await
 }
 
 /// `GET /{resource}/{key}/delete`: asks first, and changes nothing.
@@ -324,6 +301,14 @@ pub async fn delete(visit: &Visit<'_>, resource: &Resource, key: &Key) -> PageRe
     ))
 }
 
+/// Whether the actor may make records, before what was sent is looked at.
+pub(super) fn may_create(visit: &Visit<'_>, resource: &Resource) -> Result<(), Problem> {
+    let service = &visit.call.app.service;
+    service
+        .may_create(&visit.call.actor, resource)
+        .map_err(|error| refused(error, resource, Method::Post))
+}
+
 /// Finds the record that a form is about before its body is read.
 ///
 /// # Errors
@@ -350,35 +335,15 @@ pub(crate) async fn refuse_token(
     body: &[u8],
 ) -> PageResult {
     let typed = Typed::parse(resource, body)?;
-    let purpose = if key.is_some() {
-        Purpose::Edit
-    } else {
-        Purpose::New
-    };
-    let mut sheet = Sheet::new(StatusCode::BAD_REQUEST, purpose, typed);
-    sheet.faults.push(bad_token());
-    if let Some(key) = key {
-        sheet.record = Some(find(visit, Action::Update, resource, key).await?);
-    }
+    let sheet = sent::without_token(visit, resource, key, typed).await?;
     form(visit, resource, sheet).await
 }
 
-/// What is said at a form without a good token.
-pub(super) fn bad_token() -> Fault {
-    let text = "The form was too old, or not sent from this site. Check it and send it again";
-    Fault::body(Code::Required, text)
-}
-
-/// The form with what was typed, filled so that saving it again replaces `stored`, beside what
-/// is stored now.
-async fn conflict(
-    visit: &Visit<'_>,
-    resource: &Resource,
-    mut typed: Typed,
-    stored: Record,
-) -> PageResult {
-    typed.version = Some(Edition::of(&stored));
-    form(visit, resource, Sheet::conflicting(typed, stored)).await
+async fn answer(visit: &Visit<'_>, resource: &Resource, sent: Sent<Typed>) -> PageResult {
+    match sent {
+        Sent::Stored(page) => Ok(page),
+        Sent::Again(sheet) => form(visit, resource, sheet).await,
+    }
 }
 
 async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet<Typed>) -> PageResult {
@@ -414,6 +379,7 @@ fn form_view<'a>(
         resource,
         purpose: sheet.purpose,
         typed: &sheet.typed,
+        version: sheet.version(sheet.typed.version),
         faults: &sheet.faults,
         options,
         csrf_token,

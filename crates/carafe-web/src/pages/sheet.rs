@@ -7,7 +7,7 @@ use carafe_service::error::Error;
 use http::StatusCode;
 
 use crate::error::Problem;
-use crate::form::Purpose;
+use crate::form::{Edition, Purpose};
 
 /// A form of a record or a document; `T` is what stands in its inputs.
 pub(super) struct Sheet<T> {
@@ -77,6 +77,12 @@ impl<T> Sheet<T> {
     /// The record that somebody else has changed, if one has.
     pub(super) fn conflict(&self) -> Option<&Record> {
         self.record.as_ref().filter(|_| self.conflict)
+    }
+
+    /// The version that saving the form changes: the one that `typed` says, or the one beside
+    /// which it is shown.
+    pub(super) fn version(&self, typed: Option<Edition>) -> Option<Edition> {
+        self.conflict().map(Edition::of).or(typed)
     }
 
     /// `form.html`, or `conflict.html` with both texts.
