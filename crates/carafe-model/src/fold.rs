@@ -27,6 +27,14 @@ pub fn contains(text: &str, folded: &str) -> bool {
     fold(text).contains(folded)
 }
 
+/// Every character that folding changes, with what it becomes.
+pub fn pairs() -> impl Iterator<Item = (char, char)> {
+    (char::MIN..=char::MAX).filter_map(|c| {
+        let folded = fold_char(c);
+        (folded != c).then_some((c, folded))
+    })
+}
+
 fn fold_char(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();

@@ -401,7 +401,20 @@ impl Reader<'_> {
                         Code::Type,
                         format!("{} must be a whole number", self.resource.key.field),
                     )),
-                    (KeyKind::Uuid, _) => Ok(Value::Text(text.to_ascii_lowercase())),
+                    (KeyKind::Uuid, _) => match KeyKind::Uuid.parse(text) {
+                        Some(key) => Ok(key.to_value()),
+                        None => Err((
+                            Code::Type,
+                            format!("{} must be a UUID", self.resource.key.field),
+                        )),
+                    },
+                    (KeyKind::String, _) if text.contains('\0') => Err((
+                        Code::Character,
+                        format!(
+                            "{} must not have control characters",
+                            self.resource.key.field
+                        ),
+                    )),
                     (KeyKind::String, _) => Ok(Value::Text(text.to_owned())),
                 };
             }

@@ -21,6 +21,15 @@ impl Value {
         matches!(self, Value::Null)
     }
 
+    /// Bytes of a text, 0 of anything else.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Value::Text(text) => text.len(),
+            Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => 0,
+        }
+    }
+
     #[must_use]
     pub fn as_cell(&self) -> Cell<'_> {
         match self {

@@ -1,26 +1,23 @@
 //! Deleting what others refer to, and bringing back what a deletion took along. Which rows
-//! those are is known only in the transaction, so these run on the writer's thread.
+//! those are is known only in the transaction, so these are no lists of statements.
 //!
 //! A record deleted softly keeps what it refers to, also where that is gone for good later: it
 //! is hidden then, and cannot be restored.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use carafe_model::field::Field;
 use carafe_model::key::Key;
 use carafe_model::kind::{Kind, OnDelete};
-use carafe_model::resource::{Delete, Resource};
+use carafe_model::resource::{Delete, Referrer, Resource};
 use carafe_model::schema::Schema;
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
+use carafe_model::value::Value;
 
 use crate::error::{Error, Result};
-use crate::sqlite::connection::{prepared, run};
-use crate::sqlite::failure;
-use crate::sqlite::row::valid;
 use crate::statement::Statement;
 use crate::store::{Scope, Stamp};
+use crate::transaction::Transaction;
 use crate::write::{self, Action};
 
 /// The deletion of records of one resource that are still in these versions, all or none.
@@ -45,7 +42,7 @@ struct Member {
     id: i64,
     key: Key,
     /// The mark of the deletion that takes it along.
-    token: Rc<str>,
+    token: Arc<str>,
 }
 
 /// The mark of a deletion: that of record 7 of notes in version 3 is `notes/7/3`. All that it
@@ -56,13 +53,13 @@ pub(crate) fn token(resource: &Resource, id: i64, version: i64) -> String {
 
 impl Deletion {
     /// Runs the deletion. After an error the caller rolls back.
-    pub(crate) fn run(&self, connection: &Connection, schema: &Schema) -> Result<()> {
+    pub(crate) async fn run(&self, tx: &mut impl Transaction, schema: &Schema) -> Result<()> {
         let root = &schema.resources[self.resource];
         let mut roots = Vec::with_capacity(self.records.len());
         for &(id, version) in &self.records {
-            let found = find(connection, root, Scope::Live, id, version)?;
+            let found = find(tx, root, Scope::Live, id, version).await?;
             let (key, _) = found.ok_or(Error::Stale)?;
-            let token = Rc::from(token(root, id, version));
+            let token = Arc::from(token(root, id, version));
             roots.push(Member {
                 resource: root.index,
                 id,
@@ -70,51 +67,64 @@ impl Deletion {
                 token,
             });
         }
-        let members = closure(connection, schema, roots)?;
+        let members = closure(tx, schema, roots).await?;
         let ids: HashSet<_> = members
             .iter()
             .map(|member| (member.resource, member.id))
             .collect();
-        refuse(connection, schema, &members, &ids)?;
-        self.clear(connection, schema, &members, &ids)?;
-        self.remove(connection, schema, &members)
+        refuse(tx, schema, &members, &ids).await?;
+        self.clear(tx, schema, &members, &ids).await?;
+        self.remove(tx, schema, &members).await
     }
 
     /// Makes the references null that are declared so.
-    fn clear(
+    async fn clear(
         &self,
-        connection: &Connection,
+        tx: &mut impl Transaction,
         schema: &Schema,
         members: &[Member],
         ids: &HashSet<(usize, i64)>,
     ) -> Result<()> {
-        for_each_referrer(
-            connection,
-            schema,
-            members,
-            OnDelete::SetNull,
-            |child, field, id| {
-                if ids.contains(&(child.index, id)) {
-                    return Ok(());
+        for member in members {
+            for referrer in referrers(schema, member, OnDelete::SetNull) {
+                let child = &schema.resources[referrer.resource];
+                let found =
+                    write::referrers(tx.dialect(), child, referrer.field, &member.key, None);
+                for (id, _) in rows(tx, &found).await? {
+                    if !ids.contains(&(child.index, id)) {
+                        let clear = write::clear(tx.dialect(), child, referrer.field, id);
+                        tx.run(&clear).await?;
+                        remember(tx, child, Action::Update, id, &self.stamp).await?;
+                    }
                 }
-                run(connection, &write::clear(child, field, id))?;
-                remember(connection, child, Action::Update, id, &self.stamp)
-            },
-        )
+            }
+        }
+        Ok(())
     }
 
-    fn remove(&self, connection: &Connection, schema: &Schema, members: &[Member]) -> Result<()> {
+    async fn remove(
+        &self,
+        tx: &mut impl Transaction,
+        schema: &Schema,
+        members: &[Member],
+    ) -> Result<()> {
         for member in members {
             let resource = &schema.resources[member.resource];
-            let delete = write::delete_by_id(resource, member.id, &self.stamp, &member.token);
+            let delete = write::delete_by_id(
+                tx.dialect(),
+                resource,
+                member.id,
+                &self.stamp,
+                &member.token,
+            );
             // A row that is kept has its version of the deletion in the history, one that goes
             // for good the one before it.
             if resource.delete == Delete::Hard {
-                remember(connection, resource, Action::Delete, member.id, &self.stamp)?;
+                remember(tx, resource, Action::Delete, member.id, &self.stamp).await?;
             }
-            run(connection, &delete)?;
+            tx.run(&delete).await?;
             if resource.delete == Delete::Soft {
-                remember(connection, resource, Action::Delete, member.id, &self.stamp)?;
+                remember(tx, resource, Action::Delete, member.id, &self.stamp).await?;
             }
         }
         Ok(())
@@ -122,56 +132,72 @@ impl Deletion {
 }
 
 /// Refuses where a live record that stays refers to one that goes; the first is enough.
-fn refuse(
-    connection: &Connection,
+async fn refuse(
+    tx: &mut impl Transaction,
     schema: &Schema,
     members: &[Member],
     ids: &HashSet<(usize, i64)>,
 ) -> Result<()> {
     for member in members {
-        let referrers = &schema.resources[member.resource].referrers;
-        for referrer in referrers
-            .iter()
-            .filter(|referrer| referrer.on_delete == OnDelete::Restrict)
-        {
+        for referrer in referrers(schema, member, OnDelete::Restrict) {
             let child = &schema.resources[referrer.resource];
-            let statement = write::referrers(child, referrer.field, &member.key);
-            let mut statement = prepared(connection, &statement)?;
-            let mut rows = statement.raw_query();
-            while let Some(row) = rows.next()? {
-                if !ids.contains(&(child.index, row.get(0)?)) {
-                    return Err(Error::Referenced {
-                        resource: child.index,
-                    });
-                }
+            // One more than go themselves must have one that stays.
+            let enough = i64::try_from(ids.len() + 1).unwrap_or(i64::MAX);
+            let found = write::referrers(
+                tx.dialect(),
+                child,
+                referrer.field,
+                &member.key,
+                Some(enough),
+            );
+            let found = rows(tx, &found).await?;
+            if found
+                .iter()
+                .any(|(id, _)| !ids.contains(&(child.index, *id)))
+            {
+                return Err(Error::Referenced {
+                    resource: child.index,
+                });
             }
         }
     }
     Ok(())
 }
 
+fn referrers<'s>(
+    schema: &'s Schema,
+    member: &Member,
+    on_delete: OnDelete,
+) -> impl Iterator<Item = &'s Referrer> + use<'s> {
+    let referrers = schema.resources[member.resource].referrers.iter();
+    referrers.filter(move |referrer| referrer.on_delete == on_delete)
+}
+
 /// Records, and all that is deleted with them.
-fn closure(connection: &Connection, schema: &Schema, roots: Vec<Member>) -> Result<Vec<Member>> {
+async fn closure(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    roots: Vec<Member>,
+) -> Result<Vec<Member>> {
     let mut seen: HashSet<_> = roots.iter().map(|root| (root.resource, root.id)).collect();
     let mut members = roots;
     let mut next = 0;
     while next < members.len() {
         let member = &members[next];
         let mut found = Vec::new();
-        for referrer in &schema.resources[member.resource].referrers {
-            if referrer.on_delete == OnDelete::Cascade {
-                let child = &schema.resources[referrer.resource];
-                let rows = rows(
-                    connection,
-                    &write::referrers(child, referrer.field, &member.key),
-                )?;
-                found.extend(rows.into_iter().map(|(id, key)| Member {
-                    resource: child.index,
-                    id,
-                    key,
-                    token: Rc::clone(&member.token),
-                }));
-            }
+        for referrer in referrers(schema, member, OnDelete::Cascade) {
+            let child = &schema.resources[referrer.resource];
+            let rows = {
+                let found =
+                    write::referrers(tx.dialect(), child, referrer.field, &member.key, None);
+                rows(tx, &found).await?
+            };
+            found.extend(rows.into_iter().map(|(id, key)| Member {
+                resource: child.index,
+                id,
+                key,
+                token: Arc::clone(&member.token),
+            }));
         }
         members.extend(
             found
@@ -183,58 +209,38 @@ fn closure(connection: &Connection, schema: &Schema, roots: Vec<Member>) -> Resu
     Ok(members)
 }
 
-fn for_each_referrer(
-    connection: &Connection,
-    schema: &Schema,
-    members: &[Member],
-    on_delete: OnDelete,
-    mut each: impl FnMut(&Resource, usize, i64) -> Result<()>,
-) -> Result<()> {
-    for member in members {
-        let referrers = &schema.resources[member.resource].referrers;
-        for referrer in referrers
-            .iter()
-            .filter(|referrer| referrer.on_delete == on_delete)
-        {
-            let child = &schema.resources[referrer.resource];
-            let statement = write::referrers(child, referrer.field, &member.key);
-            for (id, _) in rows(connection, &statement)? {
-                each(child, referrer.field, id)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Restoration {
     /// Runs the restoration. After an error the caller rolls back.
-    pub(crate) fn run(&self, connection: &Connection, schema: &Schema) -> Result<()> {
+    pub(crate) async fn run(&self, tx: &mut impl Transaction, schema: &Schema) -> Result<()> {
         let root = &schema.resources[self.resource];
-        let found = find(connection, root, Scope::Deleted, self.id, self.version)?;
+        let found = find(tx, root, Scope::Deleted, self.id, self.version).await?;
         let (_, mark) = found.ok_or(Error::Stale)?;
-        refuse_without_root(connection, schema, root, self.id, mark.as_deref())?;
-        let members = taken_along(connection, schema, root, self.id, mark.as_deref())?;
-        let restore = |resource: &Resource, id: i64| {
-            run(connection, &write::restore(resource, id))
-                .map_err(|err| failure::of_write(resource, err))?;
-            remember(connection, resource, Action::Restore, id, &self.stamp)
-        };
-        restore(root, self.id)?;
+        refuse_without_root(tx, schema, root, self.id, mark.as_deref()).await?;
+        let members = taken_along(tx, schema, root, self.id, mark.as_deref()).await?;
+        self.restore(tx, root, self.id).await?;
         for (resource, id) in &members {
-            restore(resource, *id).map_err(|err| of_member(resource, err))?;
+            let restored = self.restore(tx, resource, *id).await;
+            restored.map_err(|err| of_member(resource, err))?;
         }
         // When all are back: they may refer to each other.
-        whole(connection, schema, root, self.id)?;
+        whole(tx, schema, root, self.id).await?;
         for (resource, id) in &members {
-            whole(connection, schema, resource, *id).map_err(|err| of_member(resource, err))?;
+            let whole = whole(tx, schema, resource, *id).await;
+            whole.map_err(|err| of_member(resource, err))?;
         }
         Ok(())
+    }
+
+    async fn restore(&self, tx: &mut impl Transaction, resource: &Resource, id: i64) -> Result<()> {
+        let restore = write::restore(tx.dialect(), resource, id);
+        tx.write(resource, &restore).await?;
+        remember(tx, resource, Action::Restore, id, &self.stamp).await
     }
 }
 
 /// What the deletion of a record took along; nothing if it was taken along itself.
-fn taken_along<'s>(
-    connection: &Connection,
+async fn taken_along<'s>(
+    tx: &mut impl Transaction,
     schema: &'s Schema,
     root: &Resource,
     id: i64,
@@ -250,7 +256,8 @@ fn taken_along<'s>(
         .iter()
         .filter(|resource| resource.delete == Delete::Soft)
     {
-        for (member, _) in rows(connection, &write::deleted_with(resource, mark))? {
+        let found = write::deleted_with(tx.dialect(), resource, mark);
+        for (member, _) in rows(tx, &found).await? {
             if (resource.index, member) != (root.index, id) {
                 members.push((resource, member));
             }
@@ -261,8 +268,8 @@ fn taken_along<'s>(
 
 /// Refuses a record that another's deletion took along while that one is still deleted: its key
 /// may have been given to a new record, which this one is not of.
-fn refuse_without_root(
-    connection: &Connection,
+async fn refuse_without_root(
+    tx: &mut impl Transaction,
     schema: &Schema,
     resource: &Resource,
     id: i64,
@@ -279,7 +286,7 @@ fn refuse_without_root(
     let (Some(root), Some(root_id)) = (root, root_id) else {
         return Ok(());
     };
-    let deleted = rows(connection, &write::deleted_with(root, mark))?;
+    let deleted = rows(tx, &write::deleted_with(tx.dialect(), root, mark)).await?;
     if !deleted.iter().any(|(id, _)| *id == root_id) {
         return Ok(());
     }
@@ -297,16 +304,17 @@ fn refuse_without_root(
 }
 
 /// Refuses where a reference of a row leads to none that is live.
-fn whole(connection: &Connection, schema: &Schema, resource: &Resource, id: i64) -> Result<()> {
+async fn whole(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    resource: &Resource,
+    id: i64,
+) -> Result<()> {
     for (position, field) in resource.fields.iter().enumerate() {
         if let Kind::Reference(reference) = &field.kind {
             let target = &schema.resources[reference.index];
-            let statement = write::dangling(resource, position, target, id);
-            if prepared(connection, &statement)?
-                .raw_query()
-                .next()?
-                .is_some()
-            {
+            let statement = write::dangling(tx.dialect(), resource, position, target, id);
+            if !tx.rows(&statement).await?.is_empty() {
                 return Err(Error::ParentDeleted { field: position });
             }
         }
@@ -324,51 +332,55 @@ fn of_member(resource: &Resource, err: Error) -> Error {
     }
 }
 
-fn remember(
-    connection: &Connection,
+async fn remember(
+    tx: &mut impl Transaction,
     resource: &Resource,
     action: Action,
     id: i64,
     stamp: &Stamp,
 ) -> Result<()> {
     if resource.history {
-        run(connection, &write::history(resource, action, id, stamp))?;
+        let history = write::history(tx.dialect(), resource, action, id, stamp);
+        tx.run(&history).await?;
     }
     Ok(())
 }
 
 /// The key of a row, and the mark of its deletion.
-fn find(
-    connection: &Connection,
+async fn find(
+    tx: &mut impl Transaction,
     resource: &Resource,
     scope: Scope,
     id: i64,
     version: i64,
 ) -> Result<Option<(Key, Option<String>)>> {
-    let mut statement = prepared(connection, &write::find(resource, scope, id, version))?;
-    let mut rows = statement.raw_query();
-    Ok(match rows.next()? {
-        Some(row) => Some((key(row.get_ref(1)?), row.get(2)?)),
-        None => None,
-    })
+    let found = write::find(tx.dialect(), resource, scope, id, version);
+    let row = tx.rows(&found).await?.into_iter().next();
+    Ok(row.map(|row| {
+        let mark = match row.get(2) {
+            Some(Value::Text(mark)) => Some(mark.clone()),
+            _ => None,
+        };
+        (key(&row[1]), mark)
+    }))
 }
 
 /// Rows of id and key.
-fn rows(connection: &Connection, statement: &Statement) -> Result<Vec<(i64, Key)>> {
-    let mut statement = prepared(connection, statement)?;
-    let mut rows = statement.raw_query();
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push((row.get(0)?, key(row.get_ref(1)?)));
-    }
-    Ok(found)
+async fn rows(tx: &mut impl Transaction, statement: &Statement) -> Result<Vec<(i64, Key)>> {
+    let rows = tx.rows(statement).await?;
+    let pair = |row: &Vec<Value>| match row[0] {
+        Value::Integer(id) => (id, key(&row[1])),
+        // Ids are whole numbers.
+        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => (0, key(&row[1])),
+    };
+    Ok(rows.iter().map(pair).collect())
 }
 
-fn key(value: ValueRef<'_>) -> Key {
+fn key(value: &Value) -> Key {
     match value {
-        ValueRef::Integer(id) => Key::Integer(id),
-        ValueRef::Text(text) => Key::Text(valid(text).to_owned()),
-        // Key columns are NOT NULL, and INTEGER or TEXT of a STRICT table.
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => Key::Integer(0),
+        Value::Integer(id) => Key::Integer(*id),
+        Value::Text(text) => Key::Text(text.clone()),
+        // A key column has no nulls, and is a whole number or text.
+        Value::Null | Value::Boolean(_) | Value::Number(_) => Key::Integer(0),
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use carafe_model::name::Name;
-use rusqlite::Connection;
+use carafe_model::value::Value;
 
+use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::statement::Statement;
+use crate::transaction::Transaction;
 
 /// The tables, indexes and triggers that are there, and what their columns were made for.
 #[derive(Debug, Default)]
@@ -19,9 +21,11 @@ pub(crate) struct Catalog {
 
 #[derive(Debug)]
 pub(crate) struct Object {
+    /// `table`, `index` or `trigger`.
     pub(crate) kind: String,
     /// The table it belongs to.
     pub(crate) table: String,
+    /// As it was written.
     pub(crate) definition: String,
 }
 
@@ -29,36 +33,65 @@ pub(crate) struct Object {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) name: String,
+    /// The database's own word for its type.
     pub(crate) storage: String,
     pub(crate) not_null: bool,
     pub(crate) has_default: bool,
     pub(crate) is_primary_key: bool,
 }
 
+const SQLITE_OBJECTS: &str = "SELECT name, type, tbl_name, sql FROM sqlite_schema \
+     WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/// An index that was not finished, because making it was interrupted, is none.
+const POSTGRES_OBJECTS: &str = "SELECT c.relname::text, \
+     CASE c.relkind WHEN 'i' THEN 'index' ELSE 'table' END, coalesce(t.relname, c.relname)::text, \
+     coalesce(obj_description(c.oid, 'pg_class'), '') \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid \
+     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'i', 'v', 'm', 'f') \
+     AND i.indisvalid IS NOT FALSE \
+     UNION ALL SELECT g.tgname::text, 'trigger', c.relname::text, \
+     coalesce(obj_description(g.oid, 'pg_trigger'), '') \
+     FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid \
+     JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = current_schema() AND NOT g.tgisinternal";
+
+const SQLITE_COLUMNS: &str = "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk > 0 \
+     FROM pragma_table_info(";
+
+const POSTGRES_COLUMNS: &str = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), \
+     a.attnotnull, a.atthasdef OR a.attidentity <> '', coalesce(a.attnum = ANY (i.indkey), FALSE) \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+     LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+     WHERE n.nspname = current_schema() AND c.relname = ";
+
 impl Catalog {
-    pub(crate) fn read(connection: &Connection) -> Result<Self> {
+    pub(crate) async fn read(tx: &mut impl Transaction) -> Result<Self> {
+        let dialect = tx.dialect();
         let mut catalog = Self::default();
-        let mut statement = connection.prepare(
-            "SELECT name, type, tbl_name, sql FROM sqlite_schema \
-             WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let objects = Statement::new(
+            dialect,
+            match dialect {
+                Dialect::Sqlite => SQLITE_OBJECTS,
+                Dialect::Postgres => POSTGRES_OBJECTS,
+            },
+        );
+        for row in tx.rows(&objects).await? {
+            let [name, kind, table, definition] = texts(row);
             let object = Object {
-                kind: row.get(1)?,
-                table: row.get(2)?,
-                definition: row.get(3)?,
+                kind,
+                table,
+                definition,
             };
-            catalog.objects.insert(row.get(0)?, object);
+            catalog.objects.insert(name, object);
         }
-        if catalog.objects.contains_key("_carafe_schema") {
-            let mut statement =
-                connection.prepare("SELECT resource, field, kind FROM _carafe_schema")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                catalog
-                    .kinds
-                    .insert((row.get(0)?, row.get(1)?), row.get(2)?);
+        if catalog.has("_carafe_schema") {
+            let kinds = Statement::new(dialect, "SELECT resource, field, kind FROM _carafe_schema");
+            for row in tx.rows(&kinds).await? {
+                let [resource, field, kind] = texts(row);
+                catalog.kinds.insert((resource, field), kind);
             }
         }
         Ok(catalog)
@@ -77,29 +110,50 @@ impl Catalog {
 
     /// The indexes and triggers of a table that are ours, by their names.
     pub(crate) fn ours(&self, table: &Name, kind: &str) -> Vec<String> {
-        let prefix = format!("{table}__");
+        // The part of it that is left in a name that was too long.
+        let start = &table.as_str()[..table.as_str().len().min(45)];
         let ours = self.objects.iter().filter(|(name, object)| {
-            object.kind == kind && object.table == table.as_str() && name.starts_with(&prefix)
+            object.kind == kind
+                && object.table == table.as_str()
+                && name.starts_with(start)
+                && name[start.len()..].contains("__")
         });
         ours.map(|(name, _)| name.clone()).collect()
     }
 }
 
 /// The columns of a table, in order.
-pub(crate) fn columns(connection: &Connection, table: &Name) -> Result<Vec<Column>> {
-    let mut statement = connection.prepare(
-        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk > 0 FROM pragma_table_info(?)",
-    )?;
-    let mut rows = statement.query([table.as_str()])?;
-    let mut columns = Vec::new();
-    while let Some(row) = rows.next()? {
-        columns.push(Column {
-            name: row.get(0)?,
-            storage: row.get(1)?,
-            not_null: row.get(2)?,
-            has_default: row.get(3)?,
-            is_primary_key: row.get(4)?,
-        });
-    }
-    Ok(columns)
+pub(crate) async fn columns(tx: &mut impl Transaction, table: &Name) -> Result<Vec<Column>> {
+    let dialect = tx.dialect();
+    let mut statement = match dialect {
+        Dialect::Sqlite => Statement::new(dialect, SQLITE_COLUMNS),
+        Dialect::Postgres => Statement::new(dialect, POSTGRES_COLUMNS),
+    };
+    statement
+        .bind(table.as_str())
+        .push_either(")", " ORDER BY a.attnum");
+    let rows = tx.rows(&statement).await?;
+    let is = |value: Option<&Value>| !matches!(value, Some(Value::Integer(0)) | None);
+    let column = |row: Vec<Value>| {
+        let flags = [2, 3, 4].map(|index| is(row.get(index)));
+        let [name, storage] = texts(row);
+        let [not_null, has_default, is_primary_key] = flags;
+        Column {
+            name,
+            storage,
+            not_null,
+            has_default,
+            is_primary_key,
+        }
+    };
+    Ok(rows.into_iter().map(column).collect())
+}
+
+/// The first columns of a row, which are texts.
+fn texts<const N: usize>(row: Vec<Value>) -> [String; N] {
+    let mut texts = row.into_iter().map(|value| match value {
+        Value::Text(text) => text,
+        Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => String::new(),
+    });
+    std::array::from_fn(|_| texts.next().unwrap_or_default())
 }

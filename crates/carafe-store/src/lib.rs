@@ -7,16 +7,18 @@ mod cascade;
 mod catalog;
 mod database;
 mod ddl;
-mod integrity;
+mod dialect;
 mod migrate;
 mod plan;
-mod read;
+mod postgres;
 pub mod request;
-mod search;
 mod select;
 mod sqlite;
 mod statement;
+mod storage;
 mod table;
+mod text;
+mod transaction;
 mod write;
 
 #[cfg(test)]

@@ -12,18 +12,21 @@ use rusqlite::Connection;
 
 use crate::catalog::{self, Catalog, Column};
 use crate::ddl::{self, Object};
+use crate::dialect::Dialect;
 use crate::error::{Error, Result};
-use crate::sqlite::connection::{prepared, run as execute};
+use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::sqlite::writer;
 use crate::statement::{Identifier, Statement};
+use crate::storage::Storage;
 use crate::store::Migrated;
-use crate::table;
+use crate::transaction::Transaction;
+use crate::{postgres, sqlite, table, write};
 
-/// Migrates, or changes nothing.
-pub(crate) fn run(connection: &Connection, schema: &Schema) -> Result<Migrated> {
+/// Migrates on the writer's connection, or changes nothing.
+pub(crate) fn on_sqlite(connection: &Connection, schema: &Schema) -> Result<Migrated> {
     // The lock is taken before anything is read: two processes may start at once.
     writer::begin(connection)?;
-    let outcome = migrate(connection, schema);
+    let outcome = now(run(&mut SqliteTransaction(connection), schema));
     match outcome {
         Ok(migrated) => {
             writer::commit(connection)?;
@@ -37,12 +40,22 @@ pub(crate) fn run(connection: &Connection, schema: &Schema) -> Result<Migrated> 
     }
 }
 
-fn migrate(connection: &Connection, schema: &Schema) -> Result<Migrated> {
-    connection.execute_batch(ddl::COUNT_TABLE)?;
-    connection.execute_batch(ddl::SCHEMA_TABLE)?;
-    connection.execute_batch(ddl::REQUEST_TABLE)?;
-    let facts = Facts::read(connection, schema)?;
-    let plan = plan(schema, &facts);
+/// Migrates in a transaction. After an error the caller rolls back.
+pub(crate) async fn run(tx: &mut impl Transaction, schema: &Schema) -> Result<Migrated> {
+    let dialect = tx.dialect();
+    let own = match dialect {
+        Dialect::Sqlite => sqlite::ddl::own(),
+        Dialect::Postgres => {
+            // Two processes may start at once.
+            tx.run(&write::one_at_a_time()).await?;
+            postgres::ddl::own()
+        }
+    };
+    for statement in &own {
+        tx.run(statement).await?;
+    }
+    let facts = Facts::read(tx, schema).await?;
+    let plan = plan(dialect, schema, &facts);
     if !plan.differences.is_empty() {
         return Err(Error::Incompatible(plan.differences));
     }
@@ -51,7 +64,7 @@ fn migrate(connection: &Connection, schema: &Schema) -> Result<Migrated> {
         created: plan.created,
     };
     for change in plan.changes {
-        execute(connection, &change.statement)?;
+        tx.run(&change.statement).await?;
         migrated.changes.extend(change.sentence);
     }
     Ok(migrated)
@@ -61,6 +74,8 @@ fn migrate(connection: &Connection, schema: &Schema) -> Result<Migrated> {
 #[derive(Debug, Default)]
 struct Facts {
     catalog: Catalog,
+    /// Whether PostgreSQL can index trigrams.
+    has_trigrams: bool,
     /// The tables of the resources that have one.
     tables: BTreeMap<usize, Table>,
 }
@@ -78,45 +93,66 @@ struct Table {
 }
 
 impl Facts {
-    fn read(connection: &Connection, schema: &Schema) -> Result<Self> {
-        let catalog = Catalog::read(connection)?;
+    async fn read(tx: &mut impl Transaction, schema: &Schema) -> Result<Self> {
+        let catalog = Catalog::read(tx).await?;
+        let has_trigrams = match tx.dialect() {
+            Dialect::Sqlite => false,
+            Dialect::Postgres => {
+                schema
+                    .resources
+                    .iter()
+                    .any(|resource| !resource.search.is_empty())
+                    && make_trigrams(tx).await?
+            }
+        };
         let mut tables = BTreeMap::new();
         for resource in &schema.resources {
             if catalog.has(resource.name.as_str()) {
-                tables.insert(resource.index, Table::read(connection, &catalog, resource)?);
+                tables.insert(resource.index, Table::read(tx, &catalog, resource).await?);
             }
         }
-        Ok(Self { catalog, tables })
+        Ok(Self {
+            catalog,
+            has_trigrams,
+            tables,
+        })
     }
 }
 
 impl Table {
-    fn read(connection: &Connection, catalog: &Catalog, resource: &Resource) -> Result<Self> {
+    async fn read(
+        tx: &mut impl Transaction,
+        catalog: &Catalog,
+        resource: &Resource,
+    ) -> Result<Self> {
         let mut table = Self {
-            columns: catalog::columns(connection, &resource.name)?,
+            columns: catalog::columns(tx, &resource.name).await?,
             ..Self::default()
         };
-        let mut any = Statement::new("SELECT 1 FROM ");
+        let mut any = Statement::new(tx.dialect(), "SELECT 1 FROM ");
         any.name(&resource.name).push(" LIMIT 1");
-        table.is_empty = !exists(connection, &any)?;
+        table.is_empty = !exists(tx, &any).await?;
         if table.column("_deleted_at").is_some() {
-            let mut deleted = Statement::new("SELECT 1 FROM ");
+            let mut deleted = Statement::new(tx.dialect(), "SELECT 1 FROM ");
             deleted
                 .name(&resource.name)
                 .push(" WHERE _deleted_at IS NOT NULL LIMIT 1");
-            table.has_deleted = exists(connection, &deleted)?;
+            table.has_deleted = exists(tx, &deleted).await?;
         }
         for (position, field) in resource.fields.iter().enumerate() {
             let loose = table
                 .column(field.name.as_str())
                 .is_some_and(|column| !column.not_null);
-            if loose && !field.optional && exists(connection, &find_null(resource, field))? {
+            if loose
+                && !field.optional
+                && exists(tx, &find_null(tx.dialect(), resource, field)).await?
+            {
                 table.nulls.insert(position);
             }
         }
         let soft = table.column("_deleted_at").is_some();
-        for index in ddl::indexes(resource) {
-            let Some(unique) = unique_of(resource, &index) else {
+        for index in ddl::indexes(tx.dialect(), resource) {
+            let Some(unique) = unique_of(tx.dialect(), resource, &index) else {
                 continue;
             };
             let fields = &resource.unique[unique];
@@ -133,13 +169,13 @@ impl Table {
             let come = fields.iter().copied().filter(missing).collect::<Vec<_>>();
             if come.len() == fields.len()
                 && come.iter().all(defaulted)
-                && has_two_rows(connection, resource)?
+                && has_two_rows(tx, resource).await?
             {
                 table.broken.insert(unique);
             }
             if come.is_empty()
                 && !catalog.has_same(index.name.as_str(), &index.statement)
-                && exists(connection, &find_repeated(resource, fields, soft))?
+                && exists(tx, &find_repeated(tx.dialect(), resource, fields, soft)).await?
             {
                 table.broken.insert(unique);
             }
@@ -152,22 +188,49 @@ impl Table {
     }
 }
 
-fn has_two_rows(connection: &Connection, resource: &Resource) -> Result<bool> {
-    let mut second = Statement::new("SELECT 1 FROM ");
+async fn has_two_rows(tx: &mut impl Transaction, resource: &Resource) -> Result<bool> {
+    let mut second = Statement::new(tx.dialect(), "SELECT 1 FROM ");
     second.name(&resource.name).push(" LIMIT 1 OFFSET 1");
-    exists(connection, &second)
+    exists(tx, &second).await
+}
+
+/// Makes sure that PostgreSQL's `pg_trgm` is there, if it can be had. Searches read every text
+/// without it.
+async fn make_trigrams(tx: &mut impl Transaction) -> Result<bool> {
+    let mut is_there = Statement::new(tx.dialect(), "SELECT 1 FROM pg_extension WHERE extname = ");
+    is_there.bind("pg_trgm");
+    if exists(tx, &is_there).await? {
+        return Ok(true);
+    }
+    let mut can_be = Statement::new(
+        tx.dialect(),
+        "SELECT 1 FROM pg_available_extension_versions WHERE name = ",
+    );
+    can_be.bind("pg_trgm").push(
+        " AND (NOT superuser OR trusted OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) \
+         AND has_database_privilege(current_database(), 'CREATE') LIMIT 1",
+    );
+    if !exists(tx, &can_be).await? {
+        tracing::warn!(
+            "PostgreSQL's extension pg_trgm is not there and cannot be made by this user: searches read every text"
+        );
+        return Ok(false);
+    }
+    tx.run(&Statement::new(tx.dialect(), "CREATE EXTENSION pg_trgm"))
+        .await?;
+    Ok(true)
 }
 
 /// The unique set that an index is for.
-fn unique_of(resource: &Resource, index: &Object) -> Option<usize> {
+fn unique_of(dialect: Dialect, resource: &Resource, index: &Object) -> Option<usize> {
     let sets = resource.unique.iter();
     sets.enumerate()
-        .find(|(_, fields)| ddl::unique_name(resource, fields) == index.name)
+        .find(|(_, fields)| ddl::unique_name(dialect, resource, fields) == index.name)
         .map(|(position, _)| position)
 }
 
-fn find_null(resource: &Resource, field: &Field) -> Statement {
-    let mut sql = Statement::new("SELECT 1 FROM ");
+fn find_null(dialect: Dialect, resource: &Resource, field: &Field) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT 1 FROM ");
     sql.name(&resource.name)
         .push(" WHERE ")
         .name(&field.name)
@@ -175,8 +238,8 @@ fn find_null(resource: &Resource, field: &Field) -> Statement {
     sql
 }
 
-fn find_repeated(resource: &Resource, fields: &[usize], soft: bool) -> Statement {
-    let mut sql = Statement::new("SELECT 1 FROM ");
+fn find_repeated(dialect: Dialect, resource: &Resource, fields: &[usize], soft: bool) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT 1 FROM ");
     sql.name(&resource.name).push(" WHERE TRUE");
     if soft && resource.delete == Delete::Soft {
         sql.push(" AND _deleted_at IS NULL");
@@ -194,16 +257,14 @@ fn find_repeated(resource: &Resource, fields: &[usize], soft: bool) -> Statement
     sql
 }
 
-fn exists(connection: &Connection, statement: &Statement) -> Result<bool> {
-    Ok(prepared(connection, statement)?
-        .raw_query()
-        .next()?
-        .is_some())
+async fn exists(tx: &mut impl Transaction, statement: &Statement) -> Result<bool> {
+    Ok(!tx.rows(statement).await?.is_empty())
 }
 
 /// What is to be done, or why it cannot be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Plan {
+    dialect: Dialect,
     changes: Vec<Change>,
     /// A line for each difference that could lose data or break a rule.
     differences: Vec<String>,
@@ -218,6 +279,15 @@ struct Change {
 }
 
 impl Plan {
+    fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            changes: Vec::new(),
+            differences: Vec::new(),
+            created: Vec::new(),
+        }
+    }
+
     fn quietly(&mut self, statement: Statement) {
         self.changes.push(Change {
             statement,
@@ -239,17 +309,17 @@ impl Plan {
     }
 }
 
-fn plan(schema: &Schema, facts: &Facts) -> Plan {
-    let mut plan = Plan::default();
+fn plan(dialect: Dialect, schema: &Schema, facts: &Facts) -> Plan {
+    let mut plan = Plan::new(dialect);
     for resource in &schema.resources {
-        plan.append(plan_resource(resource, facts));
+        plan.append(plan_resource(dialect, resource, facts));
     }
     plan
 }
 
-fn plan_resource(resource: &Resource, facts: &Facts) -> Plan {
+fn plan_resource(dialect: Dialect, resource: &Resource, facts: &Facts) -> Plan {
     let name = &resource.name;
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(dialect);
     if name.as_str().starts_with("sqlite_") {
         let line =
             format!("resource `{name}`: SQLite keeps names that start with `sqlite_` for itself");
@@ -259,11 +329,14 @@ fn plan_resource(resource: &Resource, facts: &Facts) -> Plan {
     let mut table = facts.tables.get(&resource.index);
     match table {
         None => {
-            plan.change(ddl::table(resource), format!("Created table `{name}`"));
+            plan.change(
+                ddl::table(dialect, resource),
+                format!("Created table `{name}`"),
+            );
             plan.created.push(resource.index);
         }
         Some(there) => {
-            let altered = alter(resource, there, &facts.catalog);
+            let altered = alter(dialect, resource, there, &facts.catalog);
             let ours = there.column("_version").is_some();
             match there.is_empty && ours && !altered.differences.is_empty() {
                 true => {
@@ -274,14 +347,14 @@ fn plan_resource(resource: &Resource, facts: &Facts) -> Plan {
             }
         }
     }
-    plan_indexes(&mut plan, resource, table, &facts.catalog);
+    plan_indexes(&mut plan, resource, table, facts);
     plan_triggers(&mut plan, resource, table, &facts.catalog);
     if resource.history
         && !facts
             .catalog
-            .has(ddl::history_table(resource).name.as_str())
+            .has(ddl::history_table(dialect, resource).name.as_str())
     {
-        plan.quietly(ddl::history_table(resource).statement);
+        plan.quietly(ddl::history_table(dialect, resource).statement);
     }
     plan_kinds(&mut plan, resource, &facts.catalog);
     plan
@@ -290,28 +363,41 @@ fn plan_resource(resource: &Resource, facts: &Facts) -> Plan {
 /// An empty table is made anew; the ids that it has given stay given.
 fn remake(plan: &mut Plan, resource: &Resource) {
     let name = &resource.name;
-    let mut save = Statement::new(
-        "CREATE TEMP TABLE carafe_sequence AS SELECT name, seq FROM sqlite_sequence WHERE name = ",
-    );
-    save.bind(name.as_str());
+    let sequence = table::sequence(plan.dialect, resource);
+    let mut save = Statement::new(plan.dialect, "CREATE TEMP TABLE carafe_sequence AS SELECT ");
+    let mut set = Statement::new(plan.dialect, "");
+    match plan.dialect {
+        Dialect::Sqlite => {
+            save.push("name, seq FROM sqlite_sequence WHERE name = ")
+                .bind(name.as_str());
+            set.push(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM carafe_sequence",
+            );
+        }
+        Dialect::Postgres => {
+            save.push("last_value, is_called FROM ")
+                .identifier(&sequence);
+            set.push("SELECT setval('")
+                .identifier(&sequence)
+                .push("', last_value, is_called) FROM carafe_sequence");
+        }
+    }
     plan.quietly(save);
-    let mut drop = Statement::new("DROP TABLE ");
+    let mut drop = Statement::new(plan.dialect, "DROP TABLE ");
     drop.name(name);
     plan.quietly(drop);
     plan.change(
-        ddl::table(resource),
+        ddl::table(plan.dialect, resource),
         format!("Made the empty table `{name}` anew"),
     );
-    plan.quietly(Statement::new(
-        "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM carafe_sequence",
-    ));
-    plan.quietly(Statement::new("DROP TABLE carafe_sequence"));
+    plan.quietly(set);
+    plan.quietly(Statement::new(plan.dialect, "DROP TABLE carafe_sequence"));
 }
 
 /// What changes a table that has rows, or may have.
-fn alter(resource: &Resource, table: &Table, catalog: &Catalog) -> Plan {
+fn alter(dialect: Dialect, resource: &Resource, table: &Table, catalog: &Catalog) -> Plan {
     let name = &resource.name;
-    let mut plan = Plan::default();
+    let mut plan = Plan::new(dialect);
     if table.column("_version").is_none() {
         plan.differences.push(format!(
             "resource `{name}`: the database has a table of that name that is not one of Carafe's"
@@ -369,7 +455,10 @@ fn alter_key(plan: &mut Plan, resource: &Resource, table: &Table) {
         KeyKind::Integer => column.is_some_and(|column| column.is_primary_key),
         KeyKind::Uuid | KeyKind::String => {
             table.column("_id").is_some()
-                && column.is_some_and(|column| column.storage == "TEXT" && column.not_null)
+                && column.is_some_and(|column| {
+                    let storage = Storage::of_key(resource.key.kind);
+                    column.storage == storage.type_name(plan.dialect) && column.not_null
+                })
         }
     };
     if !fits {
@@ -392,10 +481,12 @@ fn alter_deletion(plan: &mut Plan, resource: &Resource, table: &Table) {
             "resource `{name}`: `delete` is \"hard\" now, but there are records that were deleted softly"
         )),
         Delete::Soft if table.column("_deleted_at").is_none() => {
-            let mut at = Statement::new("ALTER TABLE ");
-            at.name(name).push(" ADD COLUMN _deleted_at TEXT");
-            let mut with = Statement::new("ALTER TABLE ");
-            with.name(name).push(" ADD COLUMN _deleted_with TEXT");
+            let mut at = Statement::new(plan.dialect, "ALTER TABLE ");
+            at.name(name).push(" ADD COLUMN _deleted_at ");
+            Storage::Datetime.write_type(&mut at);
+            let mut with = Statement::new(plan.dialect, "ALTER TABLE ");
+            with.name(name).push(" ADD COLUMN _deleted_with ");
+            Storage::Text.write_type(&mut with);
             plan.quietly(at);
             plan.change(with, format!("Made records of `{name}` restorable after deletion"));
         }
@@ -414,12 +505,15 @@ fn alter_column(
     let place = format!("field `{}.{}`", resource.name, field.name);
     let kind = ddl::kind_text(&field.kind);
     let made_for = made_for.unwrap_or(&kind);
-    if column.storage != table::storage(field) || !converts(made_for, &field.kind) {
+    if column.storage != Storage::of(field).type_name(plan.dialect)
+        || !converts(made_for, &field.kind)
+    {
         let line = format!("{place}: the type is {kind}, but the column was made for {made_for}");
         return plan.differences.push(line);
     }
+    let dialect = plan.dialect;
     let alter = |end: &'static str| {
-        let mut sql = Statement::new("ALTER TABLE ");
+        let mut sql = Statement::new(dialect, "ALTER TABLE ");
         sql.name(&resource.name)
             .push(" ALTER COLUMN ")
             .name(&field.name)
@@ -465,61 +559,127 @@ fn add_column(plan: &mut Plan, resource: &Resource, field: &Field, table: &Table
         ));
         return;
     }
-    plan.change(ddl::add_column(resource, field), format!("Added {place}"));
+    plan.change(
+        ddl::add_column(plan.dialect, resource, field),
+        format!("Added {place}"),
+    );
 }
 
 /// Brings the indexes to what they should be; `table` is `None` for one that is made now.
-fn plan_indexes(plan: &mut Plan, resource: &Resource, table: Option<&Table>, catalog: &Catalog) {
-    let wanted = ddl::indexes(resource);
+fn plan_indexes(plan: &mut Plan, resource: &Resource, table: Option<&Table>, facts: &Facts) {
+    let catalog = &facts.catalog;
+    let searched = Identifier::new(plan.dialect, &resource.name, "__search");
+    let mut wanted = ddl::indexes(plan.dialect, resource);
+    if table::has_search_column(plan.dialect, resource) {
+        plan_search_column(plan, resource, table);
+        if facts.has_trigrams {
+            wanted.push(postgres::ddl::search_index(resource));
+        }
+    }
     let same =
         |index: &Object| table.is_some() && catalog.has_same(index.name.as_str(), &index.statement);
     if table.is_some() {
-        drop_others(plan, resource, "index", &wanted, catalog);
+        drop_others(plan, resource, "index", wanted.iter(), catalog);
     }
     for index in wanted.into_iter().filter(|index| !same(index)) {
-        match table.is_some() {
+        let noted = note(plan.dialect, "INDEX", resource, &index);
+        let is_search = index.name == searched;
+        match table.is_some() && !is_search {
             true => plan.change(
                 index.statement,
                 format!("Made index `{}`", index.name.as_str()),
             ),
             false => plan.quietly(index.statement),
         }
+        plan.changes.extend(noted);
+    }
+}
+
+/// Notes how an object was defined, where the database does not give that back.
+fn note(
+    dialect: Dialect,
+    kind: &'static str,
+    resource: &Resource,
+    object: &Object,
+) -> Option<Change> {
+    (dialect == Dialect::Postgres).then(|| Change {
+        statement: postgres::ddl::comment(kind, resource, object),
+        sentence: None,
+    })
+}
+
+/// Adds the column with the searched text.
+fn plan_search_column(plan: &mut Plan, resource: &Resource, table: Option<&Table>) {
+    if table.is_some_and(|table| table.column("_search").is_none()) {
+        plan.quietly(postgres::ddl::add_search_column(resource));
     }
 }
 
 /// Brings the triggers, and what they keep, to what they should be.
 fn plan_triggers(plan: &mut Plan, resource: &Resource, table: Option<&Table>, catalog: &Catalog) {
-    let wanted = ddl::triggers(resource);
+    let wanted = match plan.dialect {
+        Dialect::Sqlite => sqlite::ddl::triggers(resource),
+        Dialect::Postgres => postgres::ddl::triggers(resource),
+    };
     let same = |trigger: &Object| {
         table.is_some() && catalog.has_same(trigger.name.as_str(), &trigger.statement)
     };
+    let is_missing = |triggers: &[Object]| !triggers.iter().all(same);
+    let recount = is_missing(&wanted.counters);
+    let reindex = is_missing(&wanted.search);
     if table.is_some() {
-        drop_others(plan, resource, "trigger", &wanted, catalog);
+        drop_others(plan, resource, "trigger", wanted.all(), catalog);
     }
-    let missing: Vec<Object> = wanted
-        .into_iter()
-        .filter(|trigger| !same(trigger))
-        .collect();
-    let misses = |part: &str| {
-        missing
-            .iter()
-            .any(|trigger| trigger.name.as_str().contains(part))
-    };
-    let recount = misses("__count_");
-    let reindex = misses("__search_");
-    plan_search(plan, resource, reindex, catalog);
-    for trigger in missing {
-        plan.quietly(trigger.statement);
+    match plan.dialect {
+        Dialect::Sqlite => plan_search(plan, resource, reindex, catalog),
+        Dialect::Postgres => plan_searched(plan, resource, reindex, table),
+    }
+    for trigger in wanted.all().filter(|trigger| !same(trigger)) {
+        let noted = note(plan.dialect, "TRIGGER", resource, trigger);
+        plan.quietly(trigger.statement.clone());
+        plan.changes.extend(noted);
     }
     if recount {
-        plan.quietly(ddl::recount(resource));
+        match plan.dialect {
+            Dialect::Sqlite => plan.quietly(sqlite::ddl::recount(resource)),
+            Dialect::Postgres => {
+                for statement in postgres::ddl::recount(resource) {
+                    plan.quietly(statement);
+                }
+            }
+        }
     }
 }
 
-/// Makes the search index anew where it is missing or was kept for other fields: every row then
-/// waits for it, and the writer's thread does the rest.
+/// Makes the searched texts of PostgreSQL anew where their column is new or was kept for other
+/// fields.
+fn plan_searched(plan: &mut Plan, resource: &Resource, refill: bool, table: Option<&Table>) {
+    if resource.search.is_empty() {
+        if table.is_some_and(|table| table.column("_search").is_some()) {
+            plan.quietly(postgres::ddl::drop_search_column(resource));
+            plan.quietly(postgres::ddl::drop_search_function(resource));
+        }
+        return;
+    }
+    if !refill {
+        return;
+    }
+    plan.quietly(postgres::ddl::search_function(resource));
+    if table.is_some_and(|table| !table.is_empty) {
+        // That is no change of the records.
+        plan.quietly(postgres::ddl::triggers_off(resource, true));
+        plan.quietly(postgres::ddl::fill_search(resource));
+        plan.quietly(postgres::ddl::triggers_off(resource, false));
+    }
+}
+
+/// Makes the search index of SQLite anew where it is missing or was kept for other fields: every
+/// row then waits for it, and the writer's thread does the rest.
 fn plan_search(plan: &mut Plan, resource: &Resource, reindex: bool, catalog: &Catalog) {
-    let parts = [ddl::search_index(resource), ddl::pending_table(resource)];
+    let parts = [
+        sqlite::ddl::search_index(resource),
+        sqlite::ddl::pending_table(resource),
+    ];
     let complete = parts
         .iter()
         .all(|part| catalog.has_same(part.name.as_str(), &part.statement));
@@ -529,7 +689,7 @@ fn plan_search(plan: &mut Plan, resource: &Resource, reindex: bool, catalog: &Ca
     }
     for part in &parts {
         if catalog.has(part.name.as_str()) {
-            let mut sql = Statement::new("DROP TABLE ");
+            let mut sql = Statement::new(plan.dialect, "DROP TABLE ");
             sql.identifier(&part.name);
             plan.quietly(sql);
         }
@@ -538,30 +698,33 @@ fn plan_search(plan: &mut Plan, resource: &Resource, reindex: bool, catalog: &Ca
         for part in parts {
             plan.quietly(part.statement);
         }
-        plan.quietly(ddl::all_pending(resource));
+        plan.quietly(sqlite::ddl::all_pending(resource));
     }
 }
 
 /// Drops what is ours, and is not wanted or not in this form.
-fn drop_others(
+fn drop_others<'o>(
     plan: &mut Plan,
     resource: &Resource,
     kind: &'static str,
-    wanted: &[Object],
+    wanted: impl Iterator<Item = &'o Object> + Clone,
     catalog: &Catalog,
 ) {
     for name in catalog.ours(&resource.name, kind) {
         let same = |object: &Object| {
             object.name.as_str() == name && catalog.has_same(&name, &object.statement)
         };
-        if !wanted.iter().any(same) {
-            let mut sql = Statement::new("DROP ");
+        if !wanted.clone().any(same) {
+            let mut sql = Statement::new(plan.dialect, "DROP ");
             sql.push(if kind == "index" {
                 "INDEX "
             } else {
                 "TRIGGER "
             });
             sql.identifier(&Identifier::found(&name));
+            if kind == "trigger" && plan.dialect == Dialect::Postgres {
+                sql.push(" ON ").name(&resource.name);
+            }
             plan.quietly(sql);
         }
     }
@@ -576,14 +739,15 @@ fn plan_kinds(plan: &mut Plan, resource: &Resource, catalog: &Catalog) {
             .get(&(resource.name.to_string(), field.name.to_string()));
         if known != Some(&kind) {
             let mut sql = Statement::new(
-                "INSERT OR REPLACE INTO _carafe_schema (resource, field, kind) VALUES (",
+                plan.dialect,
+                "INSERT INTO _carafe_schema (resource, field, kind) VALUES (",
             );
             sql.bind(resource.name.as_str())
                 .push(", ")
                 .bind(field.name.as_str())
                 .push(", ")
                 .bind(kind.as_str())
-                .push(")");
+                .push(") ON CONFLICT (resource, field) DO UPDATE SET kind = excluded.kind");
             plan.quietly(sql);
         }
     }

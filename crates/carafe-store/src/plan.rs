@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carafe_model::resource::{Order, Resource};
 use carafe_model::schema::Schema;
 
+use crate::dialect::Dialect;
 use crate::select;
 use crate::statement::Text;
 use crate::store::Scope;
@@ -32,8 +33,12 @@ pub(crate) struct Walk {
 }
 
 impl Plans {
-    pub(crate) fn new(schema: &Arc<Schema>) -> Self {
-        let resources = schema.resources.iter().map(Plan::new).collect();
+    pub(crate) fn new(dialect: Dialect, schema: &Arc<Schema>) -> Self {
+        let resources = schema
+            .resources
+            .iter()
+            .map(|resource| Plan::new(dialect, resource))
+            .collect();
         Self {
             schema: Arc::clone(schema),
             resources,
@@ -46,20 +51,20 @@ impl Plans {
 }
 
 impl Plan {
-    fn new(resource: &Resource) -> Self {
+    fn new(dialect: Dialect, resource: &Resource) -> Self {
         let pages = resource.pages.as_ref().map(|pages| &pages.order);
         let orders = [Some(&resource.order), pages].into_iter().flatten();
         let walks = orders
             .filter(|order| select::is_walk(resource, order))
             .map(|order| Walk {
                 order: order.clone(),
-                first_page: select::first_page(resource, order).into_text(),
-                deep_page: select::deep_page(resource, order).into_text(),
+                first_page: select::first_page(dialect, resource, order).into_text(),
+                deep_page: select::deep_page(dialect, resource, order).into_text(),
             });
         Self {
-            one_live: select::one(resource, Scope::Live).into_text(),
-            one_deleted: select::one(resource, Scope::Deleted).into_text(),
-            insert: write::insert(resource).into_text(),
+            one_live: select::one(dialect, resource, Scope::Live).into_text(),
+            one_deleted: select::one(dialect, resource, Scope::Deleted).into_text(),
+            insert: write::insert(dialect, resource).into_text(),
             walks: walks.collect(),
         }
     }

@@ -2,9 +2,11 @@
 
 use carafe_model::key::Key;
 use carafe_model::resource::Resource;
-use rusqlite::{Connection, OptionalExtension};
+use carafe_model::value::Value;
 
+use crate::dialect::Dialect;
 use crate::statement::{Parameter, Statement};
+use crate::table;
 
 /// A request that creates a record at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +36,11 @@ pub struct Remembered {
 }
 
 /// Finds a row unless the request is remembered.
-pub(crate) fn is_new(request: &Request) -> Statement {
-    let mut sql =
-        Statement::new("SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM _carafe_request WHERE caller = ");
+pub(crate) fn is_new(dialect: Dialect, request: &Request) -> Statement {
+    let mut sql = Statement::new(
+        dialect,
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM _carafe_request WHERE caller = ",
+    );
     sql.bind(request.caller.as_str())
         .push(" AND key = ")
         .bind(request.key.as_str())
@@ -47,20 +51,22 @@ pub(crate) fn is_new(request: &Request) -> Statement {
 }
 
 /// Forgets old requests, this one among them.
-pub(crate) fn forget(request: &Request) -> Statement {
-    let mut sql = Statement::new("DELETE FROM _carafe_request WHERE at <= ");
+pub(crate) fn forget(dialect: Dialect, request: &Request) -> Statement {
+    let mut sql = Statement::new(dialect, "DELETE FROM _carafe_request WHERE at <= ");
     sql.bind(request.forgotten.as_str());
     sql
 }
 
 /// Remembers what an insertion before has created.
 pub(crate) fn remember(
+    dialect: Dialect,
     request: &Request,
     resource: &Resource,
     key: Option<&Key>,
     at: &str,
 ) -> Statement {
     let mut sql = Statement::new(
+        dialect,
         "INSERT INTO _carafe_request \
          (caller, key, fingerprint, resource, record, id, data, at) VALUES (",
     );
@@ -74,9 +80,9 @@ pub(crate) fn remember(
         .bind(resource.name.as_str())
         .push(", ")
         .bind(record.as_deref())
-        .push(", ")
-        .bind(Parameter::InsertedId)
-        .push(", ")
+        .push(", ");
+    table::bind_id(&mut sql, resource, Parameter::InsertedId);
+    sql.push(", ")
         .bind(request.data.as_str())
         .push(", ")
         .bind(at)
@@ -85,25 +91,38 @@ pub(crate) fn remember(
 }
 
 /// What the request of a caller has created since a time.
-pub(crate) fn find(
-    connection: &Connection,
-    caller: &str,
-    key: &str,
-    since: &str,
-) -> rusqlite::Result<Option<Remembered>> {
-    connection
-        .prepare_cached(
-            "SELECT fingerprint, resource, record, id, data FROM _carafe_request \
-             WHERE caller = ? AND key = ? AND at > ?",
-        )?
-        .query_row([caller, key, since], |row| {
-            Ok(Remembered {
-                fingerprint: row.get(0)?,
-                resource: row.get(1)?,
-                record: row.get(2)?,
-                id: row.get(3)?,
-                data: row.get(4)?,
-            })
-        })
-        .optional()
+pub(crate) fn find(dialect: Dialect, caller: &str, key: &str, since: &str) -> Statement {
+    let mut sql = Statement::new(
+        dialect,
+        "SELECT fingerprint, resource, record, id, data FROM _carafe_request WHERE caller = ",
+    );
+    sql.bind(caller)
+        .push(" AND key = ")
+        .bind(key)
+        .push(" AND at > ")
+        .bind(since);
+    sql
+}
+
+impl Remembered {
+    /// A row of [`find`].
+    pub(crate) fn from_values(row: Vec<Value>) -> Self {
+        let id = match row[3] {
+            Value::Integer(id) => id,
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => 0,
+        };
+        let mut texts = row.into_iter().map(|value| match value {
+            Value::Text(text) => Some(text),
+            Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => None,
+        });
+        let mut text = || texts.next().flatten();
+        Self {
+            fingerprint: text().unwrap_or_default(),
+            resource: text().unwrap_or_default(),
+            record: text(),
+            id,
+            // Behind the id, which is no text.
+            data: text().or_else(text).unwrap_or_default(),
+        }
+    }
 }

@@ -1,24 +1,31 @@
 //! Statements that read: pure functions of a resource and a query.
 
 use carafe_model::cursor::Cursor;
+use carafe_model::key::KeyKind;
+use carafe_model::name::Name;
 use carafe_model::query::{Filter, Query, Test};
 use carafe_model::resource::{Column, Delete, Order, Resource};
 use carafe_model::value::Value;
 
 use crate::ddl;
+use crate::dialect::Dialect;
 use crate::statement::Statement;
+use crate::storage::Storage;
 use crate::store::Scope;
 use crate::table;
+use crate::text::SEPARATOR;
 
 /// One record by key.
-pub(crate) fn one(resource: &Resource, scope: Scope) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn one(dialect: Dialect, resource: &Resource, scope: Scope) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
     sql.push(" FROM ")
         .name(&resource.name)
         .push(" WHERE ")
         .name(&resource.key.field);
-    sql.push(" = ").hole().push(" AND ");
+    sql.push(" = ")
+        .hole(1, Storage::of_key(resource.key.kind))
+        .push(" AND ");
     table::scope(&mut sql, resource, scope);
     if scope == Scope::Deleted && resource.delete == Delete::Soft {
         // A key is free again after deletion: the last one that had it.
@@ -32,21 +39,21 @@ pub(crate) fn one(resource: &Resource, scope: Scope) -> Statement {
 /// A page of all live records in an order that has an index, each row with the total in the
 /// column after the last field: one statement, so one snapshot. Parameters: limit, and for
 /// deep pages offset.
-pub(crate) fn first_page(resource: &Resource, order: &[Order]) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn first_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
     sql.push(", ");
     total(&mut sql, resource, Scope::Live);
     from_index(&mut sql, resource, order);
-    sql.push(" LIMIT ").hole();
+    limit_hole(&mut sql);
     sql
 }
 
 /// As [`first_page`], from an offset on, which is the second parameter. The rows before it are
 /// passed over in the index, which has many more of them on a page than the table; where the
 /// order is that of the ids and these have no gap, they are not passed over at all.
-pub(crate) fn deep_page(resource: &Resource, order: &[Order]) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
     sql.push(", ");
     total(&mut sql, resource, Scope::Live);
@@ -60,7 +67,10 @@ pub(crate) fn deep_page(resource: &Resource, order: &[Order]) -> Statement {
             sql.push(" IN (SELECT ");
             table::id(&mut sql, resource);
             from_index(&mut sql, resource, order);
-            sql.push(" LIMIT ?1 OFFSET ?2) ORDER BY ");
+            limit_hole(&mut sql);
+            sql.push(" OFFSET ");
+            offset_hole(&mut sql);
+            sql.push(") ORDER BY ");
             table::order(&mut sql, resource, order);
         }
     }
@@ -76,13 +86,17 @@ fn by_id(sql: &mut Statement, resource: &Resource, order: &[Order], descending: 
     sql.push("(SELECT CASE WHEN last - first + 1 = ");
     total(sql, resource, Scope::Live);
     sql.push(if descending {
-        " THEN last - ?2 ELSE (SELECT "
+        " THEN last - "
     } else {
-        " THEN first + ?2 ELSE (SELECT "
+        " THEN first + "
     });
+    offset_hole(sql);
+    sql.push(" ELSE (SELECT ");
     sql.name(&resource.key.field);
     from_index(sql, resource, order);
-    sql.push(" LIMIT 1 OFFSET ?2) END FROM (SELECT (SELECT min(")
+    sql.push(" LIMIT 1 OFFSET ");
+    offset_hole(sql);
+    sql.push(") END FROM (SELECT (SELECT min(")
         .name(&resource.key.field)
         .push(")");
     from_live(sql, resource, order);
@@ -90,9 +104,18 @@ fn by_id(sql: &mut Statement, resource: &Resource, order: &[Order], descending: 
         .name(&resource.key.field)
         .push(")");
     from_live(sql, resource, order);
-    sql.push(") AS last)) ORDER BY ");
+    sql.push(") AS last) AS ends) ORDER BY ");
     table::order(sql, resource, order);
-    sql.push(" LIMIT ?1");
+    limit_hole(sql);
+}
+
+fn limit_hole(sql: &mut Statement) {
+    sql.push(" LIMIT ");
+    sql.hole(1, Storage::Integer);
+}
+
+fn offset_hole(sql: &mut Statement) {
+    sql.hole(2, Storage::Integer);
 }
 
 fn from_index(sql: &mut Statement, resource: &Resource, order: &[Order]) {
@@ -103,7 +126,12 @@ fn from_index(sql: &mut Statement, resource: &Resource, order: &[Order]) {
 
 fn from_live(sql: &mut Statement, resource: &Resource, order: &[Order]) {
     sql.push(" FROM ").name(&resource.name);
-    if let Some(index) = ddl::order_index(resource, order) {
+    let index = match sql.dialect() {
+        Dialect::Sqlite => ddl::order_index(sql.dialect(), resource, order),
+        // Its planner knows how many rows are deleted.
+        Dialect::Postgres => None,
+    };
+    if let Some(index) = index {
         // Without this the planner may walk the table itself, past any number of deleted rows.
         sql.push(" INDEXED BY ").identifier(&index);
     }
@@ -112,16 +140,29 @@ fn from_live(sql: &mut Statement, resource: &Resource, order: &[Order]) {
 }
 
 fn total(sql: &mut Statement, resource: &Resource, scope: Scope) {
-    sql.push(match scope {
-        Scope::Live => "(SELECT live FROM _carafe_count WHERE resource = ",
-        Scope::Deleted => "(SELECT deleted FROM _carafe_count WHERE resource = ",
+    sql.push(match (sql.dialect(), scope) {
+        (Dialect::Sqlite, Scope::Live) => "(SELECT live FROM _carafe_count",
+        (Dialect::Sqlite, Scope::Deleted) => "(SELECT deleted FROM _carafe_count",
+        (Dialect::Postgres, Scope::Live) => {
+            "(SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count"
+        }
+        (Dialect::Postgres, Scope::Deleted) => {
+            "(SELECT coalesce(sum(deleted), 0)::bigint FROM _carafe_count"
+        }
     });
-    sql.name_text(&resource.name).push(")");
+    sql.push(" WHERE resource = ")
+        .name_text(&resource.name)
+        .push(")");
 }
 
 /// How many records match: from the counter where nothing is filtered.
-pub(crate) fn count(resource: &Resource, scope: Scope, query: &Query) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn count(
+    dialect: Dialect,
+    resource: &Resource,
+    scope: Scope,
+    query: &Query,
+) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     if query.filters.is_empty() && query.search.is_none() {
         total(&mut sql, resource, scope);
         return sql;
@@ -134,13 +175,23 @@ pub(crate) fn count(resource: &Resource, scope: Scope, query: &Query) -> Stateme
 }
 
 /// A page of the records that match, by any order.
-pub(crate) fn page(resource: &Resource, scope: Scope, query: &Query) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn page(
+    dialect: Dialect,
+    resource: &Resource,
+    scope: Scope,
+    query: &Query,
+) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     condition(&mut sql, resource, scope, query);
     sql.push(" ORDER BY ");
     table::order(&mut sql, resource, &query.order);
+    if scope == Scope::Deleted && resource.key.kind != KeyKind::Integer {
+        // Several deleted records can have had one key.
+        let descends = query.order.last().is_some_and(|step| step.descending);
+        sql.push(if descends { ", _id DESC" } else { ", _id" });
+    }
     limit(&mut sql, query);
     sql
 }
@@ -155,12 +206,12 @@ fn after(sql: &mut Statement, resource: &Resource, query: &Query) {
     // alternatives for that.
     if let [(first, value), _, ..] = place.as_slice()
         && !value.is_null()
-        && !(first.descending && can_be_null(resource, first.column))
+        && !(first.descending && table::can_be_null(resource, first.column))
     {
         sql.push(" AND ");
         table::column(sql, resource, first.column);
-        sql.push(if first.descending { " <= " } else { " >= " })
-            .bind((*value).clone());
+        sql.push(if first.descending { " <= " } else { " >= " });
+        bind(sql, resource, first.column, value);
     }
     sql.push(" AND (");
     for (index, (step, value)) in place.iter().enumerate() {
@@ -169,7 +220,16 @@ fn after(sql: &mut Statement, resource: &Resource, query: &Query) {
         }
         for (step, value) in &place[..index] {
             table::column(sql, resource, step.column);
-            sql.push(" IS ").bind((*value).clone()).push(" AND ");
+            match value.is_null() {
+                true => {
+                    sql.push(" IS NULL");
+                }
+                false => {
+                    sql.push(" = ");
+                    bind(sql, resource, step.column, value);
+                }
+            }
+            sql.push(" AND ");
         }
         beyond(sql, resource, step, value);
     }
@@ -188,36 +248,33 @@ fn beyond(sql: &mut Statement, resource: &Resource, step: &Order, value: &Value)
         }
         (false, false) => {
             table::column(sql, resource, step.column);
-            sql.push(" > ").bind(value.clone());
+            sql.push(" > ");
+            bind(sql, resource, step.column, value);
         }
-        (true, false) if can_be_null(resource, step.column) => {
+        (true, false) if table::can_be_null(resource, step.column) => {
             sql.push("(");
             table::column(sql, resource, step.column);
-            sql.push(" < ").bind(value.clone()).push(" OR ");
+            sql.push(" < ");
+            bind(sql, resource, step.column, value);
+            sql.push(" OR ");
             table::column(sql, resource, step.column);
             sql.push(" IS NULL)");
         }
         (true, false) => {
             table::column(sql, resource, step.column);
-            sql.push(" < ").bind(value.clone());
+            sql.push(" < ");
+            bind(sql, resource, step.column, value);
         }
     }
 }
 
-fn can_be_null(resource: &Resource, column: Column) -> bool {
-    match column {
-        Column::Key => false,
-        // A column that was added later is null in older rows, also where the server sets it.
-        Column::Field(position) => {
-            let field = &resource.fields[position];
-            field.optional || field.set.is_some()
-        }
-    }
+fn bind(sql: &mut Statement, resource: &Resource, column: Column, value: &Value) {
+    sql.bind_as(Storage::of_column(resource, column), value.clone());
 }
 
 /// The ids of all records that pass the filters, by any order; `search` is left aside.
 pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
     table::id(&mut sql, resource);
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::scope(&mut sql, resource, Scope::Live);
@@ -230,7 +287,7 @@ pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
 
 /// Those of the records with the ids of a JSON array that pass the filters, counted.
 pub(crate) fn count_of(resource: &Resource, query: &Query, ids: &str) -> Statement {
-    let mut sql = Statement::new("SELECT count(*)");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*)");
     among(&mut sql, resource, query, ids);
     sql
 }
@@ -238,7 +295,7 @@ pub(crate) fn count_of(resource: &Resource, query: &Query, ids: &str) -> Stateme
 /// Those of the records with the ids of a JSON array that pass the filters, a page of them from
 /// `offset`.
 pub(crate) fn page_of(resource: &Resource, query: &Query, ids: &str, offset: u64) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
     table::row(&mut sql, resource);
     among(&mut sql, resource, query, ids);
     sql.push(" ORDER BY ");
@@ -272,7 +329,7 @@ fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Scope, filters and search, the last by reading every text.
+/// Scope, filters and search.
 fn condition(sql: &mut Statement, resource: &Resource, scope: Scope, query: &Query) {
     table::scope(sql, resource, scope);
     filters(sql, resource, &query.filters);
@@ -283,13 +340,56 @@ fn condition(sql: &mut Statement, resource: &Resource, scope: Scope, query: &Que
     }
 }
 
-/// Whether one of the searched fields has the folded text in it.
+/// Whether one of the searched fields has the folded text in it: by reading every text in
+/// SQLite, where [`search`](crate::sqlite::search) asks the index before.
 pub(crate) fn contains(sql: &mut Statement, resource: &Resource, folded: &str) {
-    sql.push("carafe_contains(").bind(folded);
-    for &field in &resource.search {
-        sql.push(", ").name(&resource.fields[field].name);
+    match sql.dialect() {
+        Dialect::Sqlite => {
+            sql.push("carafe_contains(").bind(folded);
+            for &field in &resource.search {
+                sql.push(", ").name(&resource.fields[field].name);
+            }
+            sql.push(")");
+        }
+        Dialect::Postgres if folded.contains(SEPARATOR) => {
+            // It would be found across two fields.
+            sql.push("(FALSE");
+            for &field in &resource.search {
+                sql.push(" OR ");
+                contains_in(sql, &resource.fields[field].name, folded);
+            }
+            sql.push(")");
+        }
+        Dialect::Postgres => {
+            let mut pattern = String::from("%");
+            for c in folded.chars() {
+                if matches!(c, '%' | '_' | '\\') {
+                    pattern.push('\\');
+                }
+                pattern.push(c);
+            }
+            pattern.push('%');
+            sql.push("_search LIKE ").bind(pattern.as_str());
+        }
     }
-    sql.push(")");
+}
+
+/// Whether a field has the folded text in it, by folding every text.
+fn contains_in(sql: &mut Statement, name: &Name, folded: &str) {
+    match sql.dialect() {
+        Dialect::Sqlite => sql
+            .push("carafe_contains(")
+            .bind(folded)
+            .push(", ")
+            .name(name)
+            .push(")"),
+        Dialect::Postgres => sql
+            .push("strpos(_carafe_fold(")
+            .name(name)
+            .push("), ")
+            .bind(folded)
+            .push(") > 0"),
+    };
 }
 
 fn filters(sql: &mut Statement, resource: &Resource, filters: &[Filter]) {
@@ -301,33 +401,40 @@ fn filters(sql: &mut Statement, resource: &Resource, filters: &[Filter]) {
 
 fn filter(sql: &mut Statement, resource: &Resource, filter: &Filter) {
     let name = resource.column_name(filter.column);
+    let storage = Storage::of_column(resource, filter.column);
     let mut compare = |operator: &'static str, value: &Value| {
-        sql.name(name).push(operator).bind(value.clone());
+        sql.name(name)
+            .push(operator)
+            .bind_as(storage, value.clone());
     };
     match &filter.test {
         Test::Equal(value) => compare(" = ", value),
-        Test::NotEqual(value) => compare(" IS NOT ", value),
+        Test::NotEqual(value) => {
+            sql.name(name)
+                .push_either(" IS NOT ", " IS DISTINCT FROM ")
+                .bind_as(storage, value.clone());
+        }
         Test::Less(value) => compare(" < ", value),
         Test::AtMost(value) => compare(" <= ", value),
         Test::Greater(value) => compare(" > ", value),
         Test::AtLeast(value) => compare(" >= ", value),
         Test::In(values) => {
+            let mut values = values.iter().filter(|value| !value.is_null()).peekable();
+            if values.peek().is_none() {
+                // An empty list is no SQL in PostgreSQL.
+                sql.push("FALSE");
+                return;
+            }
             sql.name(name).push(" IN (");
-            for (position, value) in values.iter().filter(|value| !value.is_null()).enumerate() {
+            for (position, value) in values.enumerate() {
                 if position > 0 {
                     sql.push(", ");
                 }
-                sql.bind(value.clone());
+                sql.bind_as(storage, value.clone());
             }
             sql.push(")");
         }
-        Test::Contains(folded) => {
-            sql.push("carafe_contains(")
-                .bind(folded.as_str())
-                .push(", ")
-                .name(name)
-                .push(")");
-        }
+        Test::Contains(folded) => contains_in(sql, name, folded),
         Test::IsNull(true) => {
             sql.name(name).push(" IS NULL");
         }
@@ -345,12 +452,12 @@ pub(crate) fn is_walk(resource: &Resource, order: &[Order]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use carafe_model::key::KeyKind;
     use carafe_model::kind::Kind;
     use carafe_model::query::Search;
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::dialect::both;
     use crate::draft::{field, order, resource, schema, text};
 
     fn schemas() -> [std::sync::Arc<carafe_model::schema::Schema>; 2] {
@@ -387,21 +494,45 @@ mod tests {
     fn one_record() {
         let [soft, hard] = schemas();
         let [notes, tags] = [&soft.resources[0], &hard.resources[0]];
-        assert_snapshot!(one(notes, Scope::Live).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ? AND _deleted_at IS NULL"#);
-        assert_snapshot!(one(notes, Scope::Deleted).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ? AND _deleted_at IS NOT NULL ORDER BY _deleted_at DESC, "id" DESC LIMIT 1"#);
-        assert_snapshot!(one(tags, Scope::Live).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = ? AND TRUE"#);
-        assert_snapshot!(one(tags, Scope::Deleted).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = ? AND FALSE"#);
+        assert_snapshot!(both(|dialect| one(dialect, notes, Scope::Live)), @r#"
+        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ?1 AND _deleted_at IS NULL
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE "id" = $1::bigint AND _deleted_at IS NULL
+        "#);
+        assert_snapshot!(both(|dialect| one(dialect, notes, Scope::Deleted)), @r#"
+        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ?1 AND _deleted_at IS NOT NULL ORDER BY _deleted_at DESC, "id" DESC LIMIT 1
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE "id" = $1::bigint AND _deleted_at IS NOT NULL ORDER BY _deleted_at DESC, "id" DESC LIMIT 1
+        "#);
+        assert_snapshot!(both(|dialect| one(dialect, tags, Scope::Live)), @r#"
+        SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = ?1 AND TRUE
+        SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = $1::text AND TRUE
+        "#);
+        assert_snapshot!(both(|dialect| one(dialect, tags, Scope::Deleted)), @r#"
+        SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = ?1 AND FALSE
+        SELECT "name", _version, _id, NULL, "title", "rank" FROM "tags" WHERE "name" = $1::text AND FALSE
+        "#);
     }
 
     #[test]
     fn walks() {
         let [soft, hard] = schemas();
         let [notes, tags] = [&soft.resources[0], &hard.resources[0]];
-        assert_snapshot!(first_page(notes, &notes.order).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
-        assert_snapshot!(deep_page(notes, &notes.order).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC"#);
+        assert_snapshot!(both(|dialect| first_page(dialect, notes, &notes.order)), @r#"
+        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint
+        "#);
+        assert_snapshot!(both(|dialect| deep_page(dialect, notes, &notes.order)), @r#"
+        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint OFFSET $2::bigint) ORDER BY "rank" DESC, "id" DESC
+        "#);
         let by_key = order(notes, &["-id"]);
-        assert_snapshot!(deep_page(notes, &by_key).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT live FROM _carafe_count WHERE resource = 'notes') THEN last - ?2 ELSE (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET ?2) END FROM (SELECT (SELECT min("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS last)) ORDER BY "id" DESC LIMIT ?1"#);
-        assert_snapshot!(first_page(tags, &tags.order).text(), @r#"SELECT "name", _version, _id, NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'tags') FROM "tags" INDEXED BY "tags__key" WHERE TRUE ORDER BY "name" LIMIT ?"#);
+        assert_snapshot!(both(|dialect| deep_page(dialect, notes, &by_key)), @r#"
+        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT live FROM _carafe_count WHERE resource = 'notes') THEN last - ?2 ELSE (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET ?2) END FROM (SELECT (SELECT min("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT ?1
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') THEN last - $2::bigint ELSE (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET $2::bigint) END FROM (SELECT (SELECT min("id") FROM "notes" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT $1::bigint
+        "#);
+        assert_snapshot!(both(|dialect| first_page(dialect, tags, &tags.order)), @r#"
+        SELECT "name", _version, _id, NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'tags') FROM "tags" INDEXED BY "tags__key" WHERE TRUE ORDER BY "name" LIMIT ?1
+        SELECT "name", _version, _id, NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'tags') FROM "tags" WHERE TRUE ORDER BY "name" LIMIT $1::bigint
+        "#);
         assert!(is_walk(notes, &order(notes, &["rank"])));
         assert!(!is_walk(notes, &order(notes, &["title"])));
     }
@@ -417,11 +548,13 @@ mod tests {
                 page: 1,
                 ..query(notes)
             };
-            page(notes, Scope::Live, &query).text().to_owned()
+            page(Dialect::Sqlite, notes, Scope::Live, &query)
+                .text()
+                .to_owned()
         };
         let (three, seven) = (Value::Integer(3), Value::Integer(7));
-        assert_snapshot!(text_of(vec![three.clone(), seven.clone()], &["-rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "rank" <= ? AND ("rank" < ? OR "rank" IS ? AND "id" < ?) ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
-        assert_snapshot!(text_of(vec![Value::Null, seven.clone()], &["rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("rank" IS NOT NULL OR "rank" IS ? AND "id" < ?) ORDER BY "rank", "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![three.clone(), seven.clone()], &["-rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "rank" <= ? AND ("rank" < ? OR "rank" = ? AND "id" < ?) ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![Value::Null, seven.clone()], &["rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("rank" IS NOT NULL OR "rank" IS NULL AND "id" < ?) ORDER BY "rank", "id" DESC LIMIT ?"#);
         assert_snapshot!(text_of(vec![seven], &["-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("id" < ?) ORDER BY "id" DESC LIMIT ?"#);
     }
 
@@ -430,7 +563,10 @@ mod tests {
         let [soft, _] = schemas();
         let notes = &soft.resources[0];
         let plain = query(notes);
-        assert_snapshot!(count(notes, Scope::Deleted, &plain).text(), @r#"SELECT (SELECT deleted FROM _carafe_count WHERE resource = 'notes')"#);
+        assert_snapshot!(both(|dialect| count(dialect, notes, Scope::Deleted, &plain)), @r#"
+        SELECT (SELECT deleted FROM _carafe_count WHERE resource = 'notes')
+        SELECT (SELECT coalesce(sum(deleted), 0)::bigint FROM _carafe_count WHERE resource = 'notes')
+        "#);
         let one = |name: &str, test| Filter {
             column: notes.column(name).expect("a column"),
             test,
@@ -451,9 +587,20 @@ mod tests {
             search: Search::parse("D"),
             ..plain
         };
-        assert_snapshot!(page(notes, Scope::Live, &query).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
-        assert_eq!(page(notes, Scope::Live, &query).parameters().len(), 9);
-        assert_snapshot!(count(notes, Scope::Live, &query).text(), @r#"SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title")"#);
+        assert_snapshot!(both(|dialect| page(dialect, notes, Scope::Live, &query)), @r#"
+        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text ORDER BY "rank" DESC, "id" DESC LIMIT $8::bigint OFFSET $9::bigint
+        "#);
+        assert_eq!(
+            page(Dialect::Sqlite, notes, Scope::Live, &query)
+                .parameters()
+                .len(),
+            9
+        );
+        assert_snapshot!(both(|dialect| count(dialect, notes, Scope::Live, &query)), @r#"
+        SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title")
+        SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text
+        "#);
         assert_snapshot!(page_of(notes, &Query { filters: Vec::new(), ..query }, "[1]", 0).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
     }
 }

@@ -2,27 +2,23 @@
 
 use std::sync::Arc;
 
-use carafe_model::cursor::Cursor;
 use carafe_model::key::{Key, KeyKind};
-use carafe_model::query::{Query, Test};
-use carafe_model::record::{Record, column};
+use carafe_model::kind::Kind;
+use carafe_model::query::Query;
+use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::{Row, Value};
 
 use crate::cascade::{self, Deletion, Restoration};
+use crate::database::Engine;
+use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::plan::Plans;
-use crate::read;
 use crate::request::{self, Remembered, Request};
-use crate::search;
-use crate::sqlite::connection::prepared;
-use crate::sqlite::failure;
-use crate::sqlite::readers::Read;
-use crate::sqlite::row::to_record;
-use crate::sqlite::writer::{Message, Work, Write};
-use crate::statement::Parameter;
-use crate::write::{self, Expect, Refusal, Step};
+use crate::statement::{Parameter, Statement};
+use crate::table;
+use crate::write::{self, Expect, Refusal, Step, Work, Write};
 
 pub use crate::database::{Database, Durability, Migrated};
 pub use crate::write::Action;
@@ -59,6 +55,8 @@ pub struct Revision {
 }
 
 /// The plans of one declaration over a database; a cheap clone.
+///
+/// Calls to PostgreSQL are boxed: a request's state is no larger for what it does not do.
 #[derive(Clone)]
 pub struct Store {
     database: Database,
@@ -75,10 +73,10 @@ impl Store {
     /// Compiles the statements of every resource of `schema`.
     #[must_use]
     pub fn new(database: Database, schema: &Arc<Schema>) -> Self {
-        let plans = Arc::new(Plans::new(schema));
-        // Also without a resource that is searched: the indexes of another declaration are not
-        // to be kept any more. Where the thread is gone, every call says so.
-        let _ = database.send(Message::Watch(Arc::clone(&plans)));
+        let plans = Arc::new(Plans::new(database.dialect(), schema));
+        if let Engine::Sqlite(sqlite) = &database.engine {
+            sqlite.watch(&plans);
+        }
         Self { database, plans }
     }
 
@@ -94,34 +92,13 @@ impl Store {
         key: &Key,
         read: impl FnOnce(&dyn Row) -> T,
     ) -> Result<Option<T>> {
-        let plan = self.plans.of(resource);
-        let text = match scope {
-            Scope::Live => &plan.one_live,
-            Scope::Deleted => &plan.one_deleted,
-        };
-        let mut read = Some(read);
-        let now = self.database.read_now(|reader| {
-            read::one(&reader.connection, text, key, |row| {
-                read.take().map(|read| read(row))
-            })
-        })?;
-        if let Read::Done(found) = now {
-            return Ok(found.flatten());
+        let plans = &self.plans;
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite.get(plans, resource, scope, key, read).await,
+            Engine::Postgres(postgres) => {
+                Box::pin(postgres.get(plans, resource, scope, key, read)).await
+            }
         }
-        let (plans, text, key, index) = (
-            Arc::clone(&self.plans),
-            Arc::clone(text),
-            key.clone(),
-            resource.index,
-        );
-        let later = self.database.read_later(move |connection| {
-            let resource = &plans.schema.resources[index];
-            Ok(read::one(connection, &text, &key, |row| {
-                to_record(resource, row)
-            })?)
-        });
-        let record = later.await?;
-        Ok(record.and_then(|record| read.map(|read| read(&record))))
     }
 
     /// Reads a page of records, hands each row to `each` in order, and returns how many
@@ -137,76 +114,13 @@ impl Store {
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
     ) -> Result<u64> {
-        let is_plain = scope == Scope::Live
-            && query.filters.is_empty()
-            && query.search.is_none()
-            && !matches!(query.cursor, Some(Cursor::After(_)));
-        if is_plain && let Some(walk) = self.plans.of(resource).walk(&query.order) {
-            let total_column = column::FIELDS + resource.fields.len();
-            let now = self.database.read_now(|reader| {
-                match read::walk_page(reader, walk, query, total_column, each) {
-                    // Another declaration's migration has dropped the index: the plain way.
-                    Err(err) if failure::is_missing_index(&err) => Ok(None),
-                    page => page,
-                }
-            })?;
-            // An empty page has no row to carry the total.
-            if let Read::Done(Some(total)) = now {
-                return Ok(total);
+        let plans = &self.plans;
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite.list(plans, resource, scope, query, each).await,
+            Engine::Postgres(postgres) => {
+                Box::pin(postgres.list(plans, resource, scope, query, each)).await
             }
         }
-        let (records, total) = self.matching(resource, scope, query).await?;
-        for record in &records {
-            each(record);
-        }
-        Ok(total)
-    }
-
-    /// Reads a page and counts, in one snapshot: on this thread if it is quick.
-    async fn matching(
-        &self,
-        resource: &Resource,
-        scope: Scope,
-        query: &Query,
-    ) -> Result<(Vec<Record>, u64)> {
-        let contains = |test: &Test| matches!(test, Test::Contains(_));
-        let reads_texts =
-            query.search.is_some() || query.filters.iter().any(|filter| contains(&filter.test));
-        if !reads_texts {
-            let now = self.database.read_now(|reader| {
-                Ok(read::snapshot(&reader.connection, || {
-                    search::scan(&reader.connection, resource, scope, query)
-                }))
-            });
-            match now {
-                Ok(Read::Done(found)) => match found {
-                    Err(Error::Unavailable(_)) => {}
-                    other => return other,
-                },
-                Ok(Read::TooLong) => {}
-                Err(err) => return Err(err),
-            }
-        }
-        let (plans, query, index) = (Arc::clone(&self.plans), query.clone(), resource.index);
-        let later = self.database.read_later(move |connection| {
-            let resource = &plans.schema.resources[index];
-            read::snapshot(connection, || match (scope, &query.search) {
-                (Scope::Live, Some(_)) => {
-                    let waits = search::has_pending(connection, resource)?;
-                    Ok((search::page(connection, resource, &query)?, waits))
-                }
-                (Scope::Live, None) | (Scope::Deleted, _) => {
-                    Ok((search::scan(connection, resource, scope, &query)?, false))
-                }
-            })
-        });
-        let (found, waits) = later.await?;
-        if waits {
-            // Another program may have written them: this one's writer knows its own only. If
-            // its queue is full, the next search asks again.
-            let _ = self.database.send(Message::Index);
-        }
-        Ok(found)
     }
 
     /// The newest versions of a record first, up to `limit` and [`Store::REVISIONS_MAX`] of
@@ -226,16 +140,9 @@ impl Store {
             return Ok(Vec::new());
         }
         let limit = i64::try_from(limit.min(Self::REVISIONS_MAX)).unwrap_or(0);
-        let (plans, index) = (Arc::clone(&self.plans), resource.index);
-        let later = self.database.read_later(move |connection| {
-            let resource = &plans.schema.resources[index];
-            Ok(read::revisions(
-                connection,
-                resource,
-                &write::revisions(resource, id, limit),
-            )?)
-        });
-        later.await
+        let revisions = write::revisions(self.dialect(), resource, id, limit);
+        let rows = self.rows(revisions, Self::REVISIONS_BYTES_MAX).await?;
+        Ok(rows.iter().map(|row| revision(resource, row)).collect())
     }
 
     /// Inserts a record with version 1. `key` is given for `uuid` and `string` keys, `None`
@@ -253,16 +160,17 @@ impl Store {
         stamp: Stamp,
         request: Option<&Request>,
     ) -> Result<Record> {
+        let dialect = self.dialect();
         let key = key.filter(|_| resource.key.kind != KeyKind::Integer);
         let mut steps = Vec::new();
         if let Some(request) = request {
-            let is_new = request::is_new(request);
+            let is_new = request::is_new(dialect, request);
             steps.push(Step::new(is_new, Expect::Require(Refusal::Repeated)));
-            steps.push(Step::new(request::forget(request), Expect::Run));
+            steps.push(Step::new(request::forget(dialect, request), Expect::Run));
         }
         steps.extend(self.insertion(resource, key.as_ref(), &values, &stamp));
         if let Some(request) = request {
-            let remember = request::remember(request, resource, key.as_ref(), &stamp.at);
+            let remember = request::remember(dialect, request, resource, key.as_ref(), &stamp.at);
             steps.push(Step::new(remember, Expect::Run));
         }
         let id = self.write(resource, Work::Steps(steps)).await?;
@@ -288,11 +196,9 @@ impl Store {
         key: &str,
         since: &str,
     ) -> Result<Option<Remembered>> {
-        let (caller, key, since) = (caller.to_owned(), key.to_owned(), since.to_owned());
-        let later = self
-            .database
-            .read_later(move |connection| Ok(request::find(connection, &caller, &key, &since)?));
-        later.await
+        let find = request::find(self.dialect(), caller, key, since);
+        let rows = self.rows(find, 1).await?;
+        Ok(rows.into_iter().next().map(Remembered::from_values))
     }
 
     /// Inserts the first records of a resource, keys and values, in their order, all or none.
@@ -307,11 +213,16 @@ impl Store {
         records: &[(Option<Key>, Vec<Value>)],
         stamp: &Stamp,
     ) -> Result<()> {
-        let unused = Step::new(write::unused(resource), Expect::Require(Refusal::Stale));
+        let unused = write::unused(self.dialect(), resource);
+        let mut steps = Vec::new();
+        if self.dialect() == Dialect::Postgres {
+            steps.push(Step::new(write::one_at_a_time(), Expect::Run));
+        }
+        steps.push(Step::new(unused, Expect::Require(Refusal::Stale)));
         let inserts = records
             .iter()
             .flat_map(|(key, values)| self.insertion(resource, key.as_ref(), values, stamp));
-        let steps = std::iter::once(unused).chain(inserts).collect();
+        steps.extend(inserts);
         self.write(resource, Work::Steps(steps)).await.map(drop)
     }
 
@@ -323,11 +234,15 @@ impl Store {
         stamp: &Stamp,
     ) -> Vec<Step> {
         let fields = values.iter().enumerate();
-        let mut steps = write::reference_guards(&self.plans.schema, resource, key, fields);
+        let mut steps =
+            write::reference_guards(self.dialect(), &self.plans.schema, resource, key, fields);
         let parameters = key
             .map(Key::to_value)
             .into_iter()
             .chain(values.iter().cloned());
+        let searched = table::has_search_column(self.dialect(), resource)
+            .then(|| Value::Text(write::searched_text(resource, |field| &values[field])));
+        let parameters = parameters.chain(searched);
         steps.push(Step {
             text: Arc::clone(&self.plans.of(resource).insert),
             parameters: parameters.map(Parameter::Value).collect(),
@@ -344,14 +259,10 @@ impl Store {
     ///
     /// `Unavailable` or `Other`.
     pub async fn is_unused(&self, resource: &Resource) -> Result<bool> {
-        let statement = write::unused(resource);
-        let later = self.database.read_later(move |connection| {
-            Ok(prepared(connection, &statement)?
-                .raw_query()
-                .next()?
-                .is_some())
-        });
-        later.await
+        let rows = self
+            .rows(write::unused(self.dialect(), resource), 1)
+            .await?;
+        Ok(!rows.is_empty())
     }
 
     /// Changes fields of a live record that is still in version `current.version`, and raises
@@ -367,19 +278,21 @@ impl Store {
         changes: Vec<(usize, Value)>,
         stamp: Stamp,
     ) -> Result<()> {
+        let dialect = self.dialect();
         let references = changes.iter().map(|(field, value)| (*field, value));
         let mut steps = vec![Step::new(
-            write::find(resource, Scope::Live, current.id, current.version),
+            write::find(dialect, resource, Scope::Live, current.id, current.version),
             Expect::Require(Refusal::Stale),
         )];
+        let schema = &self.plans.schema;
         let guards =
-            write::reference_guards(&self.plans.schema, resource, Some(&current.key), references);
+            write::reference_guards(dialect, schema, resource, Some(&current.key), references);
         match guards.is_empty() {
             // The change is its own guard.
             true => steps.clear(),
             false => steps.extend(guards),
         }
-        let update = write::update(resource, current.id, current.version, &changes);
+        let update = write::update(dialect, resource, current, &changes);
         steps.push(Step::new(update, Expect::Change(Refusal::Stale)));
         self.remember(
             &mut steps,
@@ -402,7 +315,7 @@ impl Store {
         let work = match resource.referrers.is_empty() && !resource.history {
             true => {
                 let token = cascade::token(resource, id, version);
-                let delete = write::delete(resource, id, version, &stamp, &token);
+                let delete = write::delete(self.dialect(), resource, id, version, &stamp, &token);
                 Work::Steps(vec![Step::new(delete, Expect::Change(Refusal::Stale))])
             }
             false => Work::Delete(Deletion {
@@ -467,21 +380,62 @@ impl Store {
     ) {
         if resource.history {
             steps.push(Step::new(
-                write::history(resource, action, id, stamp),
+                write::history(self.dialect(), resource, action, id, stamp),
                 Expect::Run,
             ));
         }
     }
 
     async fn write(&self, resource: &Resource, work: Work) -> Result<i64> {
-        let plans = Arc::clone(&self.plans);
-        self.database
-            .write(Write {
-                plans,
-                resource: resource.index,
-                work,
+        let write = Write {
+            plans: Arc::clone(&self.plans),
+            resource: resource.index,
+            work,
+        };
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(write).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.write(write)).await,
+        }
+    }
+
+    /// Reads rows, up to the first at which their texts have `bytes_max` bytes.
+    async fn rows(&self, statement: Statement, bytes_max: usize) -> Result<Vec<Vec<Value>>> {
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite.rows(statement, bytes_max).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.rows(statement, bytes_max)).await,
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.database.dialect()
+    }
+}
+
+/// A row of [`write::revisions`].
+fn revision(resource: &Resource, row: &[Value]) -> Revision {
+    let text = |index: usize| match &row[index] {
+        Value::Text(text) => Some(text.clone()),
+        Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => None,
+    };
+    let action = text(3).unwrap_or_default();
+    let actions = Action::ALL.into_iter();
+    let values = resource.fields.iter().zip(&row[4..]);
+    Revision {
+        version: match row[0] {
+            Value::Integer(version) => version,
+            Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => 0,
+        },
+        at: text(1).unwrap_or_default(),
+        actor: text(2),
+        action: { actions }
+            .find(|known| known.as_str() == action)
+            .unwrap_or(Action::Update),
+        values: values
+            .map(|(field, value)| match value {
+                Value::Integer(value) if field.kind == Kind::Boolean => Value::Boolean(*value != 0),
+                value => value.clone(),
             })
-            .await
+            .collect(),
     }
 }
 
@@ -494,6 +448,13 @@ mod tests {
     use crate::error::Error;
     use carafe_model::kind::Kind;
 
+    fn sqlite(database: &Database) -> &crate::sqlite::database::Sqlite {
+        match &database.engine {
+            Engine::Sqlite(sqlite) => sqlite,
+            Engine::Postgres(_) => panic!("it is no file"),
+        }
+    }
+
     /// A file that may not grow stands for a full disk: SQLite answers both with
     /// `SQLITE_FULL`.
     async fn limit_pages(database: &Database, pages: u32) {
@@ -501,7 +462,7 @@ mod tests {
             let set = connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
             Ok(set?)
         };
-        database.on_writer(limit).await.unwrap();
+        sqlite(database).on_writer(limit).await.unwrap();
     }
 
     #[tokio::test]
@@ -580,7 +541,7 @@ mod tests {
         let store = Store::new(database.clone(), &schema);
         let no_wait =
             |connection: &Connection| Ok(connection.busy_timeout(std::time::Duration::ZERO)?);
-        database.on_writer(no_wait).await.unwrap();
+        sqlite(&database).on_writer(no_wait).await.unwrap();
         let other = Connection::open(path).unwrap();
         let insert = || {
             let stamp = Stamp {

@@ -1,11 +1,11 @@
 //! How a resource lies in its table: the names of its columns and what makes a row live.
 
-use carafe_model::field::Field;
 use carafe_model::key::KeyKind;
-use carafe_model::kind::Kind;
 use carafe_model::resource::{Column, Delete, Order, Resource};
 
-use crate::statement::Statement;
+use crate::dialect::Dialect;
+use crate::statement::{Identifier, Parameter, Statement};
+use crate::storage::Storage;
 use crate::store::Scope;
 
 /// The column with the database's own number of a row: an integer key, or `_id`.
@@ -22,15 +22,68 @@ pub(crate) fn column(sql: &mut Statement, resource: &Resource, column: Column) {
 
 /// Key, version, id, time of deletion, fields: as a [`Row`](carafe_model::value::Row) has them.
 pub(crate) fn row(sql: &mut Statement, resource: &Resource) {
-    sql.name(&resource.key.field).push(", _version, ");
+    key(sql, resource);
+    sql.push(", _version, ");
     id(sql, resource);
-    sql.push(match resource.delete {
-        Delete::Soft => ", _deleted_at",
-        Delete::Hard => ", NULL",
-    });
-    for field in &resource.fields {
-        sql.push(", ").name(&field.name);
+    sql.push(", ");
+    match resource.delete {
+        Delete::Soft => read(sql, Storage::Datetime, |sql| {
+            sql.push("_deleted_at");
+        }),
+        Delete::Hard => {
+            sql.push("NULL");
+        }
     }
+    for field in &resource.fields {
+        sql.push(", ");
+        read(sql, Storage::of(field), |sql| {
+            sql.name(&field.name);
+        });
+    }
+}
+
+/// The key as it is in memory.
+pub(crate) fn key(sql: &mut Statement, resource: &Resource) {
+    read(sql, Storage::of_key(resource.key.kind), |sql| {
+        sql.name(&resource.key.field);
+    });
+}
+
+/// A column of a result. One that is converted gets a name that no column has: `ORDER BY` would
+/// take it for the column else.
+fn read(sql: &mut Statement, storage: Storage, expression: impl FnOnce(&mut Statement)) {
+    storage.write_conversion(sql, expression);
+    let converts = match storage {
+        Storage::Decimal { .. } | Storage::Date | Storage::Datetime | Storage::Uuid => true,
+        Storage::Boolean | Storage::Integer | Storage::Number | Storage::Text => false,
+    };
+    if converts && sql.dialect() == Dialect::Postgres {
+        sql.push(" AS _");
+    }
+}
+
+/// The id of a row, which an earlier statement of the same write may have made.
+pub(crate) fn bind_id(sql: &mut Statement, resource: &Resource, id: Parameter) {
+    match (sql.dialect(), id) {
+        (Dialect::Postgres, Parameter::InsertedId) => {
+            sql.push("currval('");
+            sql.identifier(&sequence(sql.dialect(), resource));
+            sql.push("')");
+        }
+        (_, id) => {
+            sql.bind(id);
+        }
+    }
+}
+
+/// The sequence that gives PostgreSQL's rows their ids.
+pub(crate) fn sequence(dialect: Dialect, resource: &Resource) -> Identifier {
+    Identifier::new(dialect, &resource.name, "__id")
+}
+
+/// The column with the folded text of a row, which PostgreSQL searches.
+pub(crate) fn has_search_column(dialect: Dialect, resource: &Resource) -> bool {
+    dialect == Dialect::Postgres && !resource.search.is_empty()
 }
 
 /// The condition of a scope.
@@ -59,6 +112,26 @@ pub(crate) fn order(sql: &mut Statement, resource: &Resource, order: &[Order]) {
         column(sql, resource, step.column);
         if step.descending {
             sql.push(" DESC");
+        }
+        // SQLite's own way. Said only where a null can be, because an index that is made
+        // without a word on nulls is not taken for an order that has one.
+        if can_be_null(resource, step.column) && sql.dialect() == Dialect::Postgres {
+            sql.push(if step.descending {
+                " NULLS LAST"
+            } else {
+                " NULLS FIRST"
+            });
+        }
+    }
+}
+
+pub(crate) fn can_be_null(resource: &Resource, column: Column) -> bool {
+    match column {
+        Column::Key => false,
+        // A column that was added later is null in older rows, also where the server sets it.
+        Column::Field(position) => {
+            let field = &resource.fields[position];
+            field.optional || field.set.is_some()
         }
     }
 }
@@ -91,24 +164,4 @@ pub(crate) fn indexed_orders(resource: &Resource) -> Vec<&[Order]> {
 /// Whether a column is the database's own number of the row.
 pub(crate) fn is_id(resource: &Resource, column: Column) -> bool {
     column == Column::Key && resource.key.kind == KeyKind::Integer
-}
-
-/// The type of a field's column in a STRICT table.
-pub(crate) fn storage(field: &Field) -> &'static str {
-    match &field.kind {
-        Kind::Boolean | Kind::Integer | Kind::Decimal { .. } => "INTEGER",
-        Kind::Number => "REAL",
-        Kind::Reference(reference) if reference.key == KeyKind::Integer => "INTEGER",
-        Kind::String
-        | Kind::Text
-        | Kind::Date
-        | Kind::Datetime
-        | Kind::Email
-        | Kind::Url
-        | Kind::Uuid
-        | Kind::Choice(_)
-        | Kind::Reference(_)
-        | Kind::Password
-        | Kind::Json => "TEXT",
-    }
 }

@@ -1,15 +1,37 @@
 //! Statements that write, and writes as lists of guarded steps: pure functions.
 
+use std::sync::Arc;
+
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::{Kind, Reference};
+use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
 
+use crate::cascade::{Deletion, Restoration};
+use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::plan::Plans;
 use crate::statement::{Parameter, Statement, Text};
+use crate::storage::Storage;
 use crate::store::{Scope, Stamp};
 use crate::table;
+use crate::text;
+
+/// Changes that are made all or none.
+pub(crate) struct Write {
+    pub(crate) plans: Arc<Plans>,
+    /// The resource that the write is about.
+    pub(crate) resource: usize,
+    pub(crate) work: Work,
+}
+
+pub(crate) enum Work {
+    Steps(Vec<Step>),
+    Delete(Deletion),
+    Restore(Restoration),
+}
 
 /// One statement of a write, and what it must do for the write to go on.
 #[derive(Clone, Debug)]
@@ -96,83 +118,126 @@ impl Action {
     }
 }
 
-/// Inserts a row. Parameters: the key unless the database gives it, then the fields.
-pub(crate) fn insert(resource: &Resource) -> Statement {
-    let mut sql = Statement::new("INSERT INTO ");
+/// Inserts a row. Parameters: the key unless the database gives it, then the fields, then the
+/// searched text where there is a column for it. PostgreSQL returns the id.
+pub(crate) fn insert(dialect: Dialect, resource: &Resource) -> Statement {
+    let mut sql = Statement::new(dialect, "INSERT INTO ");
     sql.name(&resource.name);
-    let key = (resource.key.kind != KeyKind::Integer).then_some(&resource.key.field);
-    let names: Vec<_> = key
+    let key = (resource.key.kind != KeyKind::Integer)
+        .then_some((Storage::of_key(resource.key.kind), &resource.key.field));
+    let fields = resource.fields.iter();
+    let columns: Vec<_> = key
         .into_iter()
-        .chain(resource.fields.iter().map(|field| &field.name))
+        .chain(fields.map(|field| (Storage::of(field), &field.name)))
         .collect();
-    if names.is_empty() {
+    let searched = table::has_search_column(dialect, resource);
+    if columns.is_empty() {
         sql.push(" DEFAULT VALUES");
-        return sql;
+    } else {
+        for (position, (_, name)) in columns.iter().enumerate() {
+            sql.push(if position == 0 { " (" } else { ", " }).name(name);
+        }
+        sql.push(if searched {
+            ", _search) VALUES ("
+        } else {
+            ") VALUES ("
+        });
+        for (position, (storage, _)) in columns.iter().enumerate() {
+            sql.push(if position == 0 { "" } else { ", " })
+                .hole(position + 1, *storage);
+        }
+        if searched {
+            sql.push(", ").hole(columns.len() + 1, Storage::Text);
+        }
+        sql.push(")");
     }
-    for (position, name) in names.iter().enumerate() {
-        sql.push(if position == 0 { " (" } else { ", " }).name(name);
+    if dialect == Dialect::Postgres {
+        sql.push(" RETURNING ");
+        table::id(&mut sql, resource);
     }
-    for position in 0..names.len() {
-        sql.push(if position == 0 { ") VALUES (" } else { ", " })
-            .hole();
-    }
-    sql.push(")");
     sql
 }
 
-/// Changes fields of a live row that is in the given version.
+/// Changes fields of a live row that is in the given version, and the searched text of it
+/// where there is a column for it.
 pub(crate) fn update(
+    dialect: Dialect,
     resource: &Resource,
-    id: i64,
-    version: i64,
+    current: &Record,
     changes: &[(usize, Value)],
 ) -> Statement {
-    let mut sql = Statement::new("UPDATE ");
+    let mut sql = Statement::new(dialect, "UPDATE ");
     sql.name(&resource.name)
         .push(" SET _version = _version + 1");
     for (field, value) in changes {
         sql.push(", ")
             .name(&resource.fields[*field].name)
             .push(" = ")
-            .bind(value.clone());
+            .bind_as(Storage::of(&resource.fields[*field]), value.clone());
     }
-    guard(&mut sql, resource, id, version);
+    let searched = changes
+        .iter()
+        .any(|(field, _)| resource.search.contains(field));
+    if searched && table::has_search_column(dialect, resource) {
+        let changed = |field: usize| changes.iter().find(|(changed, _)| *changed == field);
+        let text = searched_text(resource, |field| {
+            changed(field).map_or(&current.values[field], |(_, value)| value)
+        });
+        sql.push(", _search = ").bind(text.as_str());
+    }
+    guard(&mut sql, resource, current.id, current.version);
     sql
+}
+
+/// What a search of a resource looks through in a row with these values.
+pub(crate) fn searched_text<'v>(resource: &Resource, value: impl Fn(usize) -> &'v Value) -> String {
+    let values = resource.search.iter().map(|&field| value(field));
+    text::searched(values.filter_map(|value| match value {
+        Value::Text(text) => Some(text.as_str()),
+        Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => None,
+    }))
 }
 
 /// Deletes a live row that is in the given version, in the way its resource does.
 pub(crate) fn delete(
+    dialect: Dialect,
     resource: &Resource,
     id: i64,
     version: i64,
     stamp: &Stamp,
     token: &str,
 ) -> Statement {
-    let mut sql = removal(resource, stamp, token);
+    let mut sql = removal(dialect, resource, stamp, token);
     guard(&mut sql, resource, id, version);
     sql
 }
 
 /// Deletes a row by id, in the way its resource does.
-pub(crate) fn delete_by_id(resource: &Resource, id: i64, stamp: &Stamp, token: &str) -> Statement {
-    let mut sql = removal(resource, stamp, token);
+pub(crate) fn delete_by_id(
+    dialect: Dialect,
+    resource: &Resource,
+    id: i64,
+    stamp: &Stamp,
+    token: &str,
+) -> Statement {
+    let mut sql = removal(dialect, resource, stamp, token);
     by_id(&mut sql, resource, id);
     sql
 }
 
-fn removal(resource: &Resource, stamp: &Stamp, token: &str) -> Statement {
+fn removal(dialect: Dialect, resource: &Resource, stamp: &Stamp, token: &str) -> Statement {
     match resource.delete {
         Delete::Soft => {
-            let mut sql = Statement::new("UPDATE ");
+            let mut sql = Statement::new(dialect, "UPDATE ");
             sql.name(&resource.name)
                 .push(" SET _version = _version + 1, _deleted_at = ");
-            sql.bind(stamp.at.as_str())
+            sql.bind_as(Storage::Datetime, stamp.at.as_str())
                 .push(", _deleted_with = ")
                 .bind(token);
             sql
         }
         Delete::Hard => {
-            let mut sql = Statement::new("DELETE FROM ");
+            let mut sql = Statement::new(dialect, "DELETE FROM ");
             sql.name(&resource.name);
             sql
         }
@@ -180,8 +245,8 @@ fn removal(resource: &Resource, stamp: &Stamp, token: &str) -> Statement {
 }
 
 /// Brings a row deleted softly back, by id.
-pub(crate) fn restore(resource: &Resource, id: i64) -> Statement {
-    let mut sql = Statement::new("UPDATE ");
+pub(crate) fn restore(dialect: Dialect, resource: &Resource, id: i64) -> Statement {
+    let mut sql = Statement::new(dialect, "UPDATE ");
     sql.name(&resource.name);
     sql.push(" SET _version = _version + 1, _deleted_at = NULL, _deleted_with = NULL");
     by_id(&mut sql, resource, id);
@@ -189,8 +254,8 @@ pub(crate) fn restore(resource: &Resource, id: i64) -> Statement {
 }
 
 /// Makes a reference null, by id.
-pub(crate) fn clear(resource: &Resource, field: usize, id: i64) -> Statement {
-    let mut sql = Statement::new("UPDATE ");
+pub(crate) fn clear(dialect: Dialect, resource: &Resource, field: usize, id: i64) -> Statement {
+    let mut sql = Statement::new(dialect, "UPDATE ");
     sql.name(&resource.name)
         .push(" SET _version = _version + 1, ");
     sql.name(&resource.fields[field].name).push(" = NULL");
@@ -211,10 +276,17 @@ fn guard(sql: &mut Statement, resource: &Resource, id: i64, version: i64) {
 }
 
 /// Finds a row that is in the given version: its id, key, and the token of its deletion.
-pub(crate) fn find(resource: &Resource, scope: Scope, id: i64, version: i64) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn find(
+    dialect: Dialect,
+    resource: &Resource,
+    scope: Scope,
+    id: i64,
+    version: i64,
+) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::id(&mut sql, resource);
-    sql.push(", ").name(&resource.key.field);
+    sql.push(", ");
+    table::key(&mut sql, resource);
     sql.push(match resource.delete {
         Delete::Soft => ", _deleted_with FROM ",
         Delete::Hard => ", NULL FROM ",
@@ -223,41 +295,63 @@ pub(crate) fn find(resource: &Resource, scope: Scope, id: i64, version: i64) -> 
     by_id(&mut sql, resource, id);
     sql.push(" AND _version = ").bind(version).push(" AND ");
     table::scope(&mut sql, resource, scope);
+    hold(&mut sql);
     sql
 }
 
-/// The live rows that refer to a key through a field: id and key.
-pub(crate) fn referrers(child: &Resource, field: usize, key: &Key) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+/// Keeps the rows of a `SELECT` as they are until the transaction ends, in PostgreSQL, where
+/// others write at the same time: nobody changes them, and nobody comes to refer to them.
+fn hold(sql: &mut Statement) {
+    sql.push_either("", " FOR UPDATE");
+}
+
+/// The live rows that refer to a key through a field, up to a limit: id and key.
+pub(crate) fn referrers(
+    dialect: Dialect,
+    child: &Resource,
+    field: usize,
+    key: &Key,
+    limit: Option<i64>,
+) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::id(&mut sql, child);
-    sql.push(", ")
-        .name(&child.key.field)
-        .push(" FROM ")
-        .name(&child.name);
+    sql.push(", ");
+    table::key(&mut sql, child);
+    sql.push(" FROM ").name(&child.name);
     sql.push(" WHERE ")
         .name(&child.fields[field].name)
         .push(" = ")
-        .bind(key.to_value());
+        .bind_as(Storage::of(&child.fields[field]), key.to_value());
     table::and_live(&mut sql, child);
+    if let Some(limit) = limit {
+        sql.push(" LIMIT ").bind(limit);
+    }
+    hold(&mut sql);
     sql
 }
 
 /// The rows that a deletion took along: id and key.
-pub(crate) fn deleted_with(resource: &Resource, token: &str) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+pub(crate) fn deleted_with(dialect: Dialect, resource: &Resource, token: &str) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
     table::id(&mut sql, resource);
-    sql.push(", ")
-        .name(&resource.key.field)
-        .push(" FROM ")
-        .name(&resource.name);
+    sql.push(", ");
+    table::key(&mut sql, resource);
+    sql.push(" FROM ").name(&resource.name);
     sql.push(" WHERE _deleted_with = ").bind(token);
+    hold(&mut sql);
     sql
 }
 
 /// Finds the row if its reference leads to none that is live.
-pub(crate) fn dangling(resource: &Resource, field: usize, target: &Resource, id: i64) -> Statement {
+pub(crate) fn dangling(
+    dialect: Dialect,
+    resource: &Resource,
+    field: usize,
+    target: &Resource,
+    id: i64,
+) -> Statement {
     let name = &resource.fields[field].name;
-    let mut sql = Statement::new("SELECT 1 FROM ");
+    let mut sql = Statement::new(dialect, "SELECT 1 FROM ");
     sql.name(&resource.name).push(" AS this");
     by_id(&mut sql, resource, id);
     sql.push(" AND this.")
@@ -275,14 +369,16 @@ pub(crate) fn dangling(resource: &Resource, field: usize, target: &Resource, id:
 }
 
 /// Finds a live record by key.
-pub(crate) fn target(target: &Resource, key: Value) -> Statement {
-    let mut sql = Statement::new("SELECT 1 FROM ");
+pub(crate) fn target(dialect: Dialect, target: &Resource, key: Value) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT 1 FROM ");
     sql.name(&target.name)
         .push(" WHERE ")
         .name(&target.key.field)
         .push(" = ")
-        .bind(key);
+        .bind_as(Storage::of_key(target.key.kind), key);
     table::and_live(&mut sql, target);
+    // It must stay as long as what comes to refer to it is not there yet.
+    sql.push_either("", " FOR SHARE");
     sql
 }
 
@@ -292,12 +388,13 @@ pub(crate) fn target(target: &Resource, key: Value) -> Statement {
 /// Values stand as the table has them. Passwords are left out: an old hash is of no use but to
 /// an attacker.
 pub(crate) fn history(
+    dialect: Dialect,
     resource: &Resource,
     action: Action,
     id: impl Into<Parameter>,
     stamp: &Stamp,
 ) -> Statement {
-    let mut sql = Statement::new("INSERT OR REPLACE INTO ");
+    let mut sql = Statement::new(dialect, "INSERT INTO ");
     sql.name_with(&resource.name, "__history")
         .push(" (id, version, at, actor, action, data) SELECT ");
     table::id(&mut sql, resource);
@@ -309,49 +406,61 @@ pub(crate) fn history(
         .push(", ")
         .bind(stamp.actor.as_deref())
         .push(", ");
-    sql.bind(action.as_str()).push(", json_object(");
-    sql.name_text(&resource.key.field)
-        .push(", ")
-        .name(&resource.key.field);
-    for field in &resource.fields {
-        match field.kind {
-            Kind::Password => {}
+    sql.bind(action.as_str())
+        .push_either(", json_object(", ", json_build_object(");
+    sql.name_text(&resource.key.field).push(", ");
+    Storage::of_key(resource.key.kind).write_conversion(&mut sql, |sql| {
+        sql.name(&resource.key.field);
+    });
+    for field in resource
+        .fields
+        .iter()
+        .filter(|field| field.kind != Kind::Password)
+    {
+        sql.push(", ").name_text(&field.name).push(", ");
+        Storage::of(field).write_conversion(&mut sql, |sql| match (dialect, &field.kind) {
             // SQLite writes 15 digits of a float into JSON; 17 are needed to read it back.
-            Kind::Number => {
-                sql.push(", ")
-                    .name_text(&field.name)
-                    .push(", CASE WHEN ")
-                    .name(&field.name);
-                sql.push(" IS NOT NULL THEN format('%!.17g', ")
+            (Dialect::Sqlite, Kind::Number) => {
+                sql.push("CASE WHEN ")
+                    .name(&field.name)
+                    .push(" IS NOT NULL THEN format('%!.17g', ")
                     .name(&field.name)
                     .push(") END");
             }
             _ => {
-                sql.push(", ")
-                    .name_text(&field.name)
-                    .push(", ")
-                    .name(&field.name);
+                sql.name(&field.name);
             }
-        }
+        });
     }
     sql.push(") FROM ").name(&resource.name).push(" WHERE ");
     table::id(&mut sql, resource);
-    sql.push(" = ").bind(id);
+    sql.push(" = ");
+    table::bind_id(&mut sql, resource, id.into());
+    // A version that is there is from a write that another program has undone.
+    sql.push(
+        " ON CONFLICT (id, version) DO UPDATE SET \
+         at = excluded.at, actor = excluded.actor, action = excluded.action, data = excluded.data",
+    );
     sql
 }
 
 /// The newest versions of a record first, values in the columns after the first four.
-pub(crate) fn revisions(resource: &Resource, id: i64, limit: i64) -> Statement {
-    let mut sql = Statement::new("SELECT version, at, actor, action");
+pub(crate) fn revisions(dialect: Dialect, resource: &Resource, id: i64, limit: i64) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT version, at, actor, action");
     for field in &resource.fields {
-        sql.push(match field.kind {
-            Kind::Number => ", CAST(data ->> ",
-            _ => ", data ->> ",
-        });
-        sql.name_text(&field.name);
-        if field.kind == Kind::Number {
-            sql.push(" AS REAL)");
-        }
+        let (before, after) = match (dialect, Storage::of(field)) {
+            (Dialect::Sqlite, Storage::Number) => ("CAST(", " AS REAL)"),
+            (Dialect::Sqlite, _) => ("", ""),
+            (Dialect::Postgres, Storage::Boolean) => ("(", ")::boolean"),
+            (Dialect::Postgres, Storage::Integer | Storage::Decimal { .. }) => ("(", ")::bigint"),
+            (Dialect::Postgres, Storage::Number) => ("(", ")::double precision"),
+            (
+                Dialect::Postgres,
+                Storage::Text | Storage::Date | Storage::Datetime | Storage::Uuid,
+            ) => ("", ""),
+        };
+        sql.push(", ").push(before).push("data ->> ");
+        sql.name_text(&field.name).push(after);
     }
     sql.push(" FROM ")
         .name_with(&resource.name, "__history")
@@ -363,6 +472,7 @@ pub(crate) fn revisions(resource: &Resource, id: i64, limit: i64) -> Statement {
 
 /// The steps that guard the references among new values.
 pub(crate) fn reference_guards<'a>(
+    dialect: Dialect,
     schema: &'a Schema,
     resource: &'a Resource,
     own_key: Option<&'a Key>,
@@ -376,7 +486,7 @@ pub(crate) fn reference_guards<'a>(
         if value.is_null() || is_itself(resource, reference, own_key, value) {
             continue;
         }
-        let statement = target(&schema.resources[reference.index], value.clone());
+        let statement = target(dialect, &schema.resources[reference.index], value.clone());
         steps.push(Step::new(
             statement,
             Expect::Require(Refusal::NoReference { field }),
@@ -385,13 +495,25 @@ pub(crate) fn reference_guards<'a>(
     steps
 }
 
-/// Finds a row if the resource never had a record: AUTOINCREMENT keeps the highest id that was
-/// ever given out.
-pub(crate) fn unused(resource: &Resource) -> Statement {
-    let mut sql =
-        Statement::new("SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ");
-    sql.bind(resource.name.as_str()).push(" AND seq > 0)");
+/// Finds a row if the resource never had a record: in SQLite AUTOINCREMENT keeps the highest id
+/// that was ever given out, in PostgreSQL a counter is there from the first record on.
+pub(crate) fn unused(dialect: Dialect, resource: &Resource) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM ");
+    sql.push_either(
+        "sqlite_sequence WHERE seq > 0 AND name = ",
+        "_carafe_count WHERE resource = ",
+    );
+    sql.bind(resource.name.as_str()).push(")");
     sql
+}
+
+/// Lets one at a time do what concerns the first records of resources, in PostgreSQL.
+pub(crate) fn one_at_a_time() -> Statement {
+    // The number is ours alone by its first digits: "carafe" in ASCII.
+    Statement::new(
+        Dialect::Postgres,
+        "SELECT pg_advisory_xact_lock(109270189073664)",
+    )
 }
 
 /// A record may refer to itself.
@@ -405,6 +527,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::dialect::both;
     use crate::draft::{field, reference, resource, schema, text};
 
     fn library() -> std::sync::Arc<Schema> {
@@ -436,27 +559,76 @@ mod tests {
     #[test]
     fn changes() {
         let schema = library();
+        let current = Record {
+            key: Key::Text("1".to_owned()),
+            version: 2,
+            id: 1,
+            deleted_at: None,
+            values: vec![Value::Null; 4],
+        };
         let [authors, books] = [&schema.resources[0], &schema.resources[1]];
-        assert_snapshot!(insert(authors).text(), @r#"INSERT INTO "authors" ("name") VALUES (?)"#);
-        assert_snapshot!(insert(books).text(), @r#"INSERT INTO "books" ("isbn", "title", "author", "secret", "weight") VALUES (?, ?, ?, ?, ?)"#);
-        assert_snapshot!(update(books, 1, 2, &[(0, text("a")), (3, Value::Null)]).text(), @r#"UPDATE "books" SET _version = _version + 1, "title" = ?, "weight" = ? WHERE _id = ? AND _version = ? AND _deleted_at IS NULL"#);
-        assert_snapshot!(delete(authors, 1, 2, &stamp(), "t").text(), @r#"DELETE FROM "authors" WHERE "id" = ? AND _version = ?"#);
-        assert_snapshot!(delete(books, 1, 2, &stamp(), "t").text(), @r#"UPDATE "books" SET _version = _version + 1, _deleted_at = ?, _deleted_with = ? WHERE _id = ? AND _version = ? AND _deleted_at IS NULL"#);
-        assert_snapshot!(restore(books, 1).text(), @r#"UPDATE "books" SET _version = _version + 1, _deleted_at = NULL, _deleted_with = NULL WHERE _id = ?"#);
-        assert_snapshot!(clear(books, 1, 1).text(), @r#"UPDATE "books" SET _version = _version + 1, "author" = NULL WHERE _id = ?"#);
+        assert_snapshot!(both(|dialect| insert(dialect, authors)), @r#"
+        INSERT INTO "authors" ("name") VALUES (?1)
+        INSERT INTO "authors" ("name") VALUES ($1::text) RETURNING "id"
+        "#);
+        assert_snapshot!(both(|dialect| insert(dialect, books)), @r#"
+        INSERT INTO "books" ("isbn", "title", "author", "secret", "weight") VALUES (?1, ?2, ?3, ?4, ?5)
+        INSERT INTO "books" ("isbn", "title", "author", "secret", "weight") VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::double precision) RETURNING _id
+        "#);
+        assert_snapshot!(both(|dialect| update(dialect, books, &current, &[(0, text("a")), (3, Value::Null)])), @r#"
+        UPDATE "books" SET _version = _version + 1, "title" = ?, "weight" = ? WHERE _id = ? AND _version = ? AND _deleted_at IS NULL
+        UPDATE "books" SET _version = _version + 1, "title" = $1::text, "weight" = $2::double precision WHERE _id = $3::bigint AND _version = $4::bigint AND _deleted_at IS NULL
+        "#);
+        assert_snapshot!(both(|dialect| delete(dialect, authors, 1, 2, &stamp(), "t")), @r#"
+        DELETE FROM "authors" WHERE "id" = ? AND _version = ?
+        DELETE FROM "authors" WHERE "id" = $1::bigint AND _version = $2::bigint
+        "#);
+        assert_snapshot!(both(|dialect| delete(dialect, books, 1, 2, &stamp(), "t")), @r#"
+        UPDATE "books" SET _version = _version + 1, _deleted_at = ?, _deleted_with = ? WHERE _id = ? AND _version = ? AND _deleted_at IS NULL
+        UPDATE "books" SET _version = _version + 1, _deleted_at = $1::text::timestamp with time zone, _deleted_with = $2::text WHERE _id = $3::bigint AND _version = $4::bigint AND _deleted_at IS NULL
+        "#);
+        assert_snapshot!(both(|dialect| restore(dialect, books, 1)), @r#"
+        UPDATE "books" SET _version = _version + 1, _deleted_at = NULL, _deleted_with = NULL WHERE _id = ?
+        UPDATE "books" SET _version = _version + 1, _deleted_at = NULL, _deleted_with = NULL WHERE _id = $1::bigint
+        "#);
+        assert_snapshot!(both(|dialect| clear(dialect, books, 1, 1)), @r#"
+        UPDATE "books" SET _version = _version + 1, "author" = NULL WHERE _id = ?
+        UPDATE "books" SET _version = _version + 1, "author" = NULL WHERE _id = $1::bigint
+        "#);
     }
 
     #[test]
     fn guards() {
         let schema = library();
         let [authors, books] = [&schema.resources[0], &schema.resources[1]];
-        assert_snapshot!(target(authors, Value::Integer(1)).text(), @r#"SELECT 1 FROM "authors" WHERE "id" = ?"#);
-        assert_snapshot!(target(books, text("1")).text(), @r#"SELECT 1 FROM "books" WHERE "isbn" = ? AND _deleted_at IS NULL"#);
-        assert_snapshot!(find(books, Scope::Deleted, 1, 2).text(), @r#"SELECT _id, "isbn", _deleted_with FROM "books" WHERE _id = ? AND _version = ? AND _deleted_at IS NOT NULL"#);
-        assert_snapshot!(referrers(books, 1, &Key::Integer(1)).text(), @r#"SELECT _id, "isbn" FROM "books" WHERE "author" = ? AND _deleted_at IS NULL"#);
-        assert_snapshot!(dangling(books, 1, authors, 1).text(), @r#"SELECT 1 FROM "books" AS this WHERE _id = ? AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author")"#);
+        assert_snapshot!(both(|dialect| target(dialect, authors, Value::Integer(1))), @r#"
+        SELECT 1 FROM "authors" WHERE "id" = ?
+        SELECT 1 FROM "authors" WHERE "id" = $1::bigint FOR SHARE
+        "#);
+        assert_snapshot!(both(|dialect| target(dialect, books, text("1"))), @r#"
+        SELECT 1 FROM "books" WHERE "isbn" = ? AND _deleted_at IS NULL
+        SELECT 1 FROM "books" WHERE "isbn" = $1::text AND _deleted_at IS NULL FOR SHARE
+        "#);
+        assert_snapshot!(both(|dialect| find(dialect, books, Scope::Deleted, 1, 2)), @r#"
+        SELECT _id, "isbn", _deleted_with FROM "books" WHERE _id = ? AND _version = ? AND _deleted_at IS NOT NULL
+        SELECT _id, "isbn", _deleted_with FROM "books" WHERE _id = $1::bigint AND _version = $2::bigint AND _deleted_at IS NOT NULL FOR UPDATE
+        "#);
+        assert_snapshot!(both(|dialect| referrers(dialect, books, 1, &Key::Integer(1), None)), @r#"
+        SELECT _id, "isbn" FROM "books" WHERE "author" = ? AND _deleted_at IS NULL
+        SELECT _id, "isbn" FROM "books" WHERE "author" = $1::bigint AND _deleted_at IS NULL FOR UPDATE
+        "#);
+        assert_snapshot!(both(|dialect| dangling(dialect, books, 1, authors, 1)), @r#"
+        SELECT 1 FROM "books" AS this WHERE _id = ? AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author")
+        SELECT 1 FROM "books" AS this WHERE _id = $1::bigint AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author")
+        "#);
         let values = [text("a"), Value::Integer(7)];
-        let steps = reference_guards(&schema, books, None, values.iter().enumerate());
+        let steps = reference_guards(
+            Dialect::Sqlite,
+            &schema,
+            books,
+            None,
+            values.iter().enumerate(),
+        );
         let expected = [Expect::Require(Refusal::NoReference { field: 1 })];
         assert_eq!(
             steps.iter().map(|step| step.expect).collect::<Vec<_>>(),
@@ -468,8 +640,17 @@ mod tests {
     fn versions() {
         let schema = library();
         let [authors, books] = [&schema.resources[0], &schema.resources[1]];
-        assert_snapshot!(history(authors, Action::Delete, 1, &stamp()).text(), @r#"INSERT OR REPLACE INTO "authors__history" (id, version, at, actor, action, data) SELECT "id", _version + 1, ?, ?, ?, json_object('id', "id", 'name', "name") FROM "authors" WHERE "id" = ?"#);
-        assert_snapshot!(history(books, Action::Create, Parameter::InsertedId, &stamp()).text(), @r#"INSERT OR REPLACE INTO "books__history" (id, version, at, actor, action, data) SELECT _id, _version, ?, ?, ?, json_object('isbn', "isbn", 'title', "title", 'author', "author", 'weight', CASE WHEN "weight" IS NOT NULL THEN format('%!.17g', "weight") END) FROM "books" WHERE _id = ?"#);
-        assert_snapshot!(revisions(books, 1, 10).text(), @r#"SELECT version, at, actor, action, data ->> 'title', data ->> 'author', data ->> 'secret', CAST(data ->> 'weight' AS REAL) FROM "books__history" WHERE id = ? ORDER BY version DESC LIMIT ?"#);
+        assert_snapshot!(both(|dialect| history(dialect, authors, Action::Delete, 1, &stamp())), @r#"
+        INSERT INTO "authors__history" (id, version, at, actor, action, data) SELECT "id", _version + 1, ?, ?, ?, json_object('id', "id", 'name', "name") FROM "authors" WHERE "id" = ? ON CONFLICT (id, version) DO UPDATE SET at = excluded.at, actor = excluded.actor, action = excluded.action, data = excluded.data
+        INSERT INTO "authors__history" (id, version, at, actor, action, data) SELECT "id", _version + 1, $1::text, NULL, $2::text, json_build_object('id', "id", 'name', "name") FROM "authors" WHERE "id" = $3::bigint ON CONFLICT (id, version) DO UPDATE SET at = excluded.at, actor = excluded.actor, action = excluded.action, data = excluded.data
+        "#);
+        assert_snapshot!(both(|dialect| history(dialect, books, Action::Create, Parameter::InsertedId, &stamp())), @r#"
+        INSERT INTO "books__history" (id, version, at, actor, action, data) SELECT _id, _version, ?, ?, ?, json_object('isbn', "isbn", 'title', "title", 'author', "author", 'weight', CASE WHEN "weight" IS NOT NULL THEN format('%!.17g', "weight") END) FROM "books" WHERE _id = ? ON CONFLICT (id, version) DO UPDATE SET at = excluded.at, actor = excluded.actor, action = excluded.action, data = excluded.data
+        INSERT INTO "books__history" (id, version, at, actor, action, data) SELECT _id, _version, $1::text, NULL, $2::text, json_build_object('isbn', "isbn", 'title', "title", 'author', "author", 'weight', "weight") FROM "books" WHERE _id = currval('"books__id"') ON CONFLICT (id, version) DO UPDATE SET at = excluded.at, actor = excluded.actor, action = excluded.action, data = excluded.data
+        "#);
+        assert_snapshot!(both(|dialect| revisions(dialect, books, 1, 10)), @r#"
+        SELECT version, at, actor, action, data ->> 'title', data ->> 'author', data ->> 'secret', CAST(data ->> 'weight' AS REAL) FROM "books__history" WHERE id = ? ORDER BY version DESC LIMIT ?
+        SELECT version, at, actor, action, data ->> 'title', (data ->> 'author')::bigint, data ->> 'secret', (data ->> 'weight')::double precision FROM "books__history" WHERE id = $1::bigint ORDER BY version DESC LIMIT $2::bigint
+        "#);
     }
 }

@@ -151,7 +151,7 @@ impl App {
     }
 
     /// The service over a database, with first records and hooks, and without a server:
-    /// `sqlite:PATH`, or `sqlite::memory:` for tests.
+    /// `sqlite:PATH`, `postgres://…`, or `sqlite::memory:` for tests.
     ///
     /// # Errors
     ///

@@ -60,7 +60,7 @@ pub fn open(config: &DatabaseConfig) -> Result<Database> {
     let opened = Database::open(&config.url, config.durability);
     opened
         .map_err(explain)
-        .with_context(|| format!("open the database {}", config.url))
+        .with_context(|| format!("open the database {}", config.place()))
 }
 
 /// Makes the tables fit `schema`, loads first records into those that never had one, and gives

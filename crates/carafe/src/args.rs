@@ -123,7 +123,8 @@ pub struct Serve {
 
 #[derive(Debug, ClapArgs)]
 pub struct DatabaseArgs {
-    /// The database: sqlite:PATH, or sqlite::memory: [default: data.db beside carafe.toml]
+    /// The database: sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE
+    /// [default: data.db beside carafe.toml]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
     /// When a write is answered [default: full]

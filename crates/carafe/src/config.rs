@@ -17,6 +17,8 @@ pub const DECLARATION: &str = "carafe.toml";
 /// Where and how an application is served.
 #[derive(Debug)]
 pub struct ServeConfig {
+    /// Where the declaration is.
+    pub folder: PathBuf,
     pub host: String,
     pub port: u16,
     pub public_url: Option<String>,
@@ -30,19 +32,47 @@ pub struct ServeConfig {
 /// Which database, and how careful with it.
 #[derive(Debug)]
 pub struct DatabaseConfig {
-    /// `sqlite:PATH` or `sqlite::memory:`.
+    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
     pub url: String,
     pub durability: Durability,
 }
 
 impl DatabaseConfig {
-    /// The file of the database, `None` for one in memory.
+    /// The file of the database, `None` for one that is in memory or on a server.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         self.url
             .strip_prefix("sqlite:")
             .filter(|path| *path != ":memory:")
             .map(PathBuf::from)
+    }
+
+    /// Where it is, for people: a password in the URL is not shown.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.file() {
+            Some(file) => file.display().to_string(),
+            None if is_postgres(&self.url) => without_password(&self.url),
+            None => "in memory, gone when the server stops".to_owned(),
+        }
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// A URL with `***` in place of what stands between the user's name and the host, and without
+/// parameters, of which one may be a password.
+fn without_password(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = bare.split_once("://").unwrap_or(("", bare));
+    let Some((user, host)) = rest.rsplit_once('@') else {
+        return bare.to_owned();
+    };
+    match user.split_once(':') {
+        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
+        None => bare.to_owned(),
     }
 }
 
@@ -87,6 +117,7 @@ pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
         (None, None) => args::Place::Development,
     };
     Ok(ServeConfig {
+        folder: folder.to_owned(),
         host: args
             .host
             .clone()
@@ -129,8 +160,10 @@ fn database_from(
                 "write the database's path right behind the colon: sqlite:data.db, or sqlite:/var/lib/notes/data.db"
             )
         }
-        Some(url) if url.starts_with("sqlite:") => url,
-        Some(_) => bail!("the database must be sqlite:PATH or sqlite::memory:"),
+        Some(url) if url.starts_with("sqlite:") || is_postgres(&url) => url,
+        Some(_) => bail!(
+            "the database must be sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
+        ),
         None => format!("sqlite:{}", folder.join("data.db").display()),
     };
     let durability = match (
@@ -169,7 +202,7 @@ fn check_public_url(url: &str) -> Result<String> {
 }
 
 /// The key that signs cookies: as configured, else, in development, from `secret.key` beside the
-/// database, which is made at the first start and only readable by its owner.
+/// database's file, or beside the declaration where the database is on a server, which is made at the first start and only readable by its owner.
 ///
 /// # Errors
 ///
@@ -187,10 +220,11 @@ pub fn secret_key(config: &ServeConfig) -> Result<Vec<u8>> {
         ),
         None => {}
     }
-    let Some(database) = config.database.file() else {
-        return random_key();
+    let path = match config.database.file() {
+        Some(database) => database.with_file_name("secret.key"),
+        None if is_postgres(&config.database.url) => config.folder.join("secret.key"),
+        None => return random_key(),
     };
-    let path = database.with_file_name("secret.key");
     match std::fs::read(&path) {
         Ok(key) if !key.is_empty() => Ok(key),
         Ok(_) => make_key(&path),
@@ -232,4 +266,32 @@ pub(crate) fn random_key() -> Result<Vec<u8>> {
     getrandom::fill(&mut key)
         .map_err(|error| anyhow::anyhow!("no randomness for the secret key: {error}"))?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let cases = [
+            ("sqlite:/var/notes.db", "/var/notes.db"),
+            (
+                "postgres://ann:s3cr@t@db/notes?sslmode=require&password=s3cret",
+                "postgres://ann:***@db/notes",
+            ),
+            (
+                "postgresql://ann@db:5433/notes",
+                "postgresql://ann@db:5433/notes",
+            ),
+            ("postgres://db/notes", "postgres://db/notes"),
+        ];
+        for (url, expected) in cases {
+            let config = DatabaseConfig {
+                url: url.to_owned(),
+                durability: Durability::Full,
+            };
+            assert_eq!(config.place(), expected, "URL: {url}");
+        }
+    }
 }

@@ -9,10 +9,10 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
-use crate::search;
 use crate::sqlite::row::valid;
 use crate::statement::{Parameter, Statement};
 use crate::store::Durability;
+use crate::text;
 
 /// How long one waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -125,7 +125,7 @@ fn register(connection: &Connection) -> rusqlite::Result<()> {
             ValueRef::Text(text) => Some(valid(text)),
             ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => None,
         });
-        Ok(search::indexed_text(texts))
+        Ok(text::searched(texts))
     })
 }
 

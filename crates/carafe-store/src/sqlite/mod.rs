@@ -1,7 +1,13 @@
 //! SQLite: connections, the thread that writes, and those that read.
 
 pub(crate) mod connection;
+pub(crate) mod database;
+pub(crate) mod ddl;
 pub(crate) mod failure;
+pub(crate) mod integrity;
+pub(crate) mod read;
 pub(crate) mod readers;
 pub(crate) mod row;
+pub(crate) mod search;
+pub(crate) mod transaction;
 pub(crate) mod writer;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::cascade::{Deletion, Restoration};
 use crate::error::{Cause, Error, Result};
 use crate::plan::Plans;
-use crate::search::Indexer;
 use crate::sqlite::connection::bound;
 use crate::sqlite::failure;
-use crate::write::{Expect, Step};
+use crate::sqlite::search::Indexer;
+use crate::sqlite::transaction::{SqliteTransaction, now};
+use crate::write::{Expect, Step, Work, Write};
 
 /// Messages that wait for the thread.
 pub(crate) const QUEUE_MAX: usize = 4096;
@@ -44,20 +44,6 @@ pub(crate) type Job = Box<dyn FnOnce(&Connection) + Send>;
 pub(crate) struct Request {
     pub(crate) write: Write,
     pub(crate) reply: oneshot::Sender<Result<i64>>,
-}
-
-/// Changes that are made all or none.
-pub(crate) struct Write {
-    pub(crate) plans: Arc<Plans>,
-    /// The resource that the write is about.
-    pub(crate) resource: usize,
-    pub(crate) work: Work,
-}
-
-pub(crate) enum Work {
-    Steps(Vec<Step>),
-    Delete(Deletion),
-    Restore(Restoration),
 }
 
 struct Writer {
@@ -226,8 +212,14 @@ fn execute(connection: &Connection, write: &Write) -> Result<i64> {
     plain(connection, "SAVEPOINT one")?;
     let outcome = match &write.work {
         Work::Steps(steps) => run_steps(connection, write, steps),
-        Work::Delete(deletion) => deletion.run(connection, &write.plans.schema).map(|()| 0),
-        Work::Restore(restoration) => restoration.run(connection, &write.plans.schema).map(|()| 0),
+        Work::Delete(deletion) => {
+            let mut tx = SqliteTransaction(connection);
+            now(deletion.run(&mut tx, &write.plans.schema)).map(|()| 0)
+        }
+        Work::Restore(restoration) => {
+            let mut tx = SqliteTransaction(connection);
+            now(restoration.run(&mut tx, &write.plans.schema)).map(|()| 0)
+        }
     };
     if outcome.is_err()
         && !connection.is_autocommit()

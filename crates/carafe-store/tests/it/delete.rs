@@ -56,7 +56,7 @@ async fn totals(bed: &Bed) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_deleted_record_is_hidden_and_comes_back() {
-    for bed in Bed::both(&nested(OnDelete::Restrict)).await {
+    for bed in Bed::each(&nested(OnDelete::Restrict)).await {
         let made = bed.insert("shelfs", vec![text("a")]).await.unwrap();
         bed.delete("shelfs", &made).await.unwrap();
         assert_eq!(bed.get("shelfs", &made.key).await, None);
@@ -85,7 +85,7 @@ async fn a_deleted_record_is_hidden_and_comes_back() {
 #[tokio::test]
 async fn a_hard_deletion_is_for_good() {
     let schema = schema(vec![resource("notes", title()).hard()]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         let made = bed.insert("notes", vec![text("a")]).await.unwrap();
         bed.delete("notes", &made).await.unwrap();
         assert_eq!(bed.get("notes", &made.key).await, None);
@@ -104,7 +104,7 @@ async fn a_hard_deletion_is_for_good() {
 
 #[tokio::test]
 async fn restrict_refuses_while_live_records_refer() {
-    for bed in Bed::both(&nested(OnDelete::Restrict)).await {
+    for bed in Bed::each(&nested(OnDelete::Restrict)).await {
         fill(&bed).await;
         let before = totals(&bed).await;
         let shelf = bed.get("shelfs", &Key::Integer(1)).await.unwrap();
@@ -125,7 +125,7 @@ async fn restrict_refuses_while_live_records_refer() {
 
 #[tokio::test]
 async fn restoring_brings_back_what_the_deletion_took_along() {
-    for bed in Bed::both(&nested(OnDelete::Cascade)).await {
+    for bed in Bed::each(&nested(OnDelete::Cascade)).await {
         fill(&bed).await;
         let first = bed.get("things", &Key::Integer(1)).await.unwrap();
         bed.delete("things", &first).await.unwrap();
@@ -161,7 +161,7 @@ async fn restoring_brings_back_what_the_deletion_took_along() {
 
 #[tokio::test]
 async fn set_null_is_not_undone() {
-    for bed in Bed::both(&nested(OnDelete::SetNull)).await {
+    for bed in Bed::each(&nested(OnDelete::SetNull)).await {
         fill(&bed).await;
         let thing = bed.get("things", &Key::Integer(1)).await.unwrap();
         bed.delete("things", &thing).await.unwrap();
@@ -195,7 +195,7 @@ async fn each_resource_deletes_in_its_own_way() {
         .hard()
         .history(),
     ]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         let author = bed.insert("authors", vec![text("a")]).await.unwrap();
         bed.insert("drafts", vec![text("d"), Value::Integer(1)])
             .await
@@ -236,7 +236,7 @@ async fn a_tree_and_a_circle_are_deleted_whole() {
             ],
         );
         let schema = schema(vec![if hard { pages.hard() } else { pages }]);
-        for bed in Bed::both(&schema).await {
+        for bed in Bed::each(&schema).await {
             let root = bed
                 .insert("pages", vec![text("1"), Value::Null])
                 .await
@@ -274,7 +274,7 @@ async fn nothing_comes_back_where_a_member_cannot() {
             ],
         ),
     ]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         let ann = bed.insert("users", vec![text("ann")]).await.unwrap();
         let bob = bed.insert("users", vec![text("bob")]).await.unwrap();
         bed.insert("mails", vec![text("a@x"), Value::Integer(ann.id)])
@@ -311,7 +311,7 @@ async fn text_keys_are_referred_to() {
             )
             .hard(),
         ]);
-        for bed in Bed::both(&schema).await {
+        for bed in Bed::each(&schema).await {
             let tag = bed
                 .insert_as("tags", key("red"), vec![text("Red")])
                 .await

@@ -23,58 +23,60 @@ fn notes() -> Arc<Schema> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_after_reopening() {
-    let bed = Bed::file(&notes()).await;
-    let writes: Vec<_> = (0..500)
-        .map(|number| {
-            let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
-            // Every title twice: half of the group is refused, and takes nothing else with it.
-            let title = text(&format!("n{}", number / 2));
-            tokio::spawn(async move {
-                store
-                    .insert(&schema.resources[0], None, vec![title], stamp(), None)
-                    .await
+    for bed in Bed::lasting(&notes()).await {
+        let writes: Vec<_> = (0..500)
+            .map(|number| {
+                let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
+                // Every title twice: half of the group is refused, and takes nothing else with it.
+                let title = text(&format!("n{}", number / 2));
+                tokio::spawn(async move {
+                    store
+                        .insert(&schema.resources[0], None, vec![title], stamp(), None)
+                        .await
+                })
             })
-        })
-        .collect();
-    let mut made = Vec::new();
-    for write in writes {
-        match write.await.unwrap() {
-            Ok(record) => made.push(record),
-            Err(err) => assert!(matches!(err, Error::Taken { unique: 0 }), "{err:?}"),
+            .collect();
+        let mut made = Vec::new();
+        for write in writes {
+            match write.await.unwrap() {
+                Ok(record) => made.push(record),
+                Err(err) => assert!(matches!(err, Error::Taken { unique: 0 }), "{err:?}"),
+            }
         }
+        assert_eq!(made.len(), 250);
+        let bed = bed.reopen().await;
+        assert_eq!(bed.all("notes").await.1, 250);
+        for record in made {
+            assert_eq!(bed.get("notes", &record.key).await.as_ref(), Some(&record));
+            assert_eq!(
+                bed.store
+                    .history(bed.resource("notes"), record.id, 9)
+                    .await
+                    .unwrap()
+                    .len(),
+                1
+            );
+        }
+        bed.finish().await;
     }
-    assert_eq!(made.len(), 250);
-    let bed = bed.reopen().await;
-    assert_eq!(bed.all("notes").await.1, 250);
-    for record in made {
-        assert_eq!(bed.get("notes", &record.key).await.as_ref(), Some(&record));
-        assert_eq!(
-            bed.store
-                .history(bed.resource("notes"), record.id, 9)
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
-    }
-    bed.finish().await;
 }
 
 #[tokio::test]
 async fn ids_are_never_used_again() {
-    let bed = Bed::file(&notes()).await;
-    for _ in 0..2 {
-        let made = bed.insert("notes", vec![text("a")]).await.unwrap();
-        bed.delete("notes", &made).await.unwrap();
+    for bed in Bed::lasting(&notes()).await {
+        for _ in 0..2 {
+            let made = bed.insert("notes", vec![text("a")]).await.unwrap();
+            bed.delete("notes", &made).await.unwrap();
+        }
+        let bed = bed.reopen().await;
+        assert_eq!(bed.insert("notes", vec![text("a")]).await.unwrap().id, 3);
+        bed.finish().await;
     }
-    let bed = bed.reopen().await;
-    assert_eq!(bed.insert("notes", vec![text("a")]).await.unwrap().id, 3);
-    bed.finish().await;
 }
 
 #[tokio::test]
 async fn a_write_whose_caller_has_gone_stands() {
-    for bed in Bed::both(&notes()).await {
+    for bed in Bed::each(&notes()).await {
         let mut write = Box::pin(bed.insert("notes", vec![text("a")]));
         let waker = std::task::Waker::noop();
         let first = write
@@ -90,7 +92,7 @@ async fn a_write_whose_caller_has_gone_stands() {
 
 #[tokio::test]
 async fn a_closed_database_says_so() {
-    for bed in Bed::both(&notes()).await {
+    for bed in Bed::each(&notes()).await {
         bed.insert("notes", vec![text("a")]).await.unwrap();
         bed.database.close().await;
         bed.database.close().await;
@@ -174,28 +176,29 @@ async fn what_waits_for_the_index_is_indexed_after_a_restart() {
 /// A server's tasks move between threads.
 #[tokio::test]
 async fn reads_can_be_spawned() {
-    let bed = Bed::file(&notes()).await;
-    let (store, schema, query) = (
-        bed.store.clone(),
-        Arc::clone(&bed.schema),
-        bed.query("notes"),
-    );
-    let reads = tokio::spawn(async move {
-        let notes = &schema.resources[0];
-        let live = carafe_store::store::Scope::Live;
-        let mut rows = 0;
-        let total = store
-            .list(notes, live, &query, &mut |_| rows += 1)
-            .await
-            .unwrap();
-        let found = store
-            .get(notes, live, &Key::Integer(1), |_| ())
-            .await
-            .unwrap();
-        (total, rows, found)
-    });
-    assert_eq!(reads.await.unwrap(), (0, 0, None));
-    bed.finish().await;
+    for bed in Bed::lasting(&notes()).await {
+        let (store, schema, query) = (
+            bed.store.clone(),
+            Arc::clone(&bed.schema),
+            bed.query("notes"),
+        );
+        let reads = tokio::spawn(async move {
+            let notes = &schema.resources[0];
+            let live = carafe_store::store::Scope::Live;
+            let mut rows = 0;
+            let total = store
+                .list(notes, live, &query, &mut |_| rows += 1)
+                .await
+                .unwrap();
+            let found = store
+                .get(notes, live, &Key::Integer(1), |_| ())
+                .await
+                .unwrap();
+            (total, rows, found)
+        });
+        assert_eq!(reads.await.unwrap(), (0, 0, None));
+        bed.finish().await;
+    }
 }
 
 /// Long reads that overlap always hold an older snapshot, so that the log is never begun anew
@@ -258,7 +261,7 @@ async fn the_log_stays_bounded_while_long_reads_overlap() {
 
 #[tokio::test]
 async fn first_records_are_inserted_by_one_of_several() {
-    for bed in Bed::both(&notes()).await {
+    for bed in Bed::each(&notes()).await {
         let records = [(None, vec![text("a")]), (None, vec![text("b")])];
         let notes = bed.resource("notes");
         assert!(bed.store.is_unused(notes).await.unwrap());

@@ -42,7 +42,7 @@ async fn fill(bed: &Bed, count: i64) {
 #[tokio::test]
 async fn orders_are_total_with_null_first() {
     for hard in [false, true] {
-        for bed in Bed::both(&notes(hard)).await {
+        for bed in Bed::each(&notes(hard)).await {
             fill(&bed, 7).await;
             let notes = bed.resource("notes");
             let cases = [
@@ -70,7 +70,7 @@ async fn orders_are_total_with_null_first() {
 #[tokio::test]
 async fn pages_together_are_the_whole_list() {
     for (hard, gaps) in [(false, false), (false, true), (true, false), (true, true)] {
-        for bed in Bed::both(&notes(hard)).await {
+        for bed in Bed::each(&notes(hard)).await {
             fill(&bed, 25).await;
             // Ids without a gap between them are a case of their own.
             for id in if gaps { vec![4, 9] } else { vec![1, 25] } {
@@ -120,7 +120,7 @@ async fn pages_by_key_are_the_whole_list() {
             draft.order(&["-id"])
         };
         let schema = schema(vec![if hard { draft.hard() } else { draft }]);
-        for bed in Bed::both(&schema).await {
+        for bed in Bed::each(&schema).await {
             for number in 0..12 {
                 bed.insert("notes", vec![text(&format!("n{number}"))])
                     .await
@@ -150,7 +150,7 @@ async fn pages_by_key_are_the_whole_list() {
 
 #[tokio::test]
 async fn filters_choose_and_totals_count_the_chosen() {
-    for bed in Bed::both(&notes(false)).await {
+    for bed in Bed::each(&notes(false)).await {
         fill(&bed, 7).await;
         let notes = bed.resource("notes");
         let number = Value::Integer;
@@ -215,7 +215,7 @@ async fn text_keys_order_by_code_point() {
     let schema = schema(vec![
         resource("tags", vec![field("title", Kind::String)]).key("name", KeyKind::String),
     ]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         for name in ["b", "B", "ä", "a", "\u{1F600}", "\u{FF00}"] {
             bed.insert_as("tags", key(name), vec![text(name)])
                 .await

@@ -1,4 +1,4 @@
-//! The conformance suite of the store, on a file and in memory.
+//! The conformance suite of the store, on a file, in memory and on PostgreSQL.
 
 mod delete;
 mod draft;
@@ -6,6 +6,9 @@ mod engine;
 mod list;
 mod migrate;
 mod other_program;
+#[expect(dead_code, reason = "shared with the tests of the servers")]
+mod postgres;
 mod record;
 mod search;
+mod server;
 mod support;

@@ -52,7 +52,7 @@ async fn a_second_migration_finds_nothing_to_do() {
             .hard()
             .key("name", KeyKind::String),
     ]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         assert_eq!(
             migrate(&bed.database, &schema).await,
             Ok(Migrated::default())
@@ -80,7 +80,7 @@ async fn what_loses_nothing_is_done() {
     .search(&["title", "note"])
     .order(&["-size"])
     .history());
-    for bed in Bed::both(&before).await {
+    for bed in Bed::each(&before).await {
         for name in ["alpha", "beta"] {
             bed.insert("notes", vec![text(name), Value::Integer(1)])
                 .await
@@ -159,7 +159,7 @@ async fn what_could_lose_data_is_refused_all_at_once() {
         ],
     )
     .hard());
-    for bed in Bed::both(&before).await {
+    for bed in Bed::each(&before).await {
         for _ in 0..3 {
             let values = vec![
                 text("a"),
@@ -212,7 +212,7 @@ async fn an_empty_table_is_made_anew_and_reuses_no_id() {
             .hard()
             .search(&["title"]),
     );
-    for bed in Bed::both(&before).await {
+    for bed in Bed::each(&before).await {
         let made = bed.insert("notes", vec![text("a")]).await.unwrap();
         bed.delete("notes", &made).await.unwrap();
         let migrated = migrate(&bed.database, &after).await.unwrap();
@@ -259,7 +259,7 @@ async fn a_table_of_another_program_is_left_alone() {
 async fn hard_becomes_soft_and_back_while_nothing_is_deleted() {
     let hard = one(resource("notes", vec![unique(title())]).hard());
     let soft = one(resource("notes", vec![unique(title())]));
-    for bed in Bed::both(&hard).await {
+    for bed in Bed::each(&hard).await {
         bed.insert("notes", vec![text("a")]).await.unwrap();
         migrate(&bed.database, &soft).await.unwrap();
         assert_eq!(migrate(&bed.database, &soft).await, Ok(Migrated::default()));
@@ -282,7 +282,7 @@ async fn hard_becomes_soft_and_back_while_nothing_is_deleted() {
 async fn an_optional_field_becomes_required_where_all_have_a_value() {
     let before = one(resource("notes", vec![optional(title())]));
     let after = one(resource("notes", vec![title()]));
-    for bed in Bed::both(&before).await {
+    for bed in Bed::each(&before).await {
         bed.insert("notes", vec![text("a")]).await.unwrap();
         let migrated = migrate(&bed.database, &after).await.unwrap();
         assert_eq!(migrated.changes, ["Made field `notes.title` required"]);

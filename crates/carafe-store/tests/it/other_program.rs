@@ -20,59 +20,81 @@ fn notes() -> Arc<Schema> {
 
 #[tokio::test]
 async fn its_writes_are_seen_at_once() {
+    for bed in Bed::lasting(&notes()).await {
+        bed.insert("notes", vec![text("ours")]).await.unwrap();
+        assert_eq!(bed.all("notes").await.1, 1);
+        bed.as_other("INSERT INTO notes (title) VALUES ('theirs'), ('third')")
+            .await;
+        let (records, total) = bed.all("notes").await;
+        assert_eq!(
+            (titles(&records), total),
+            (vec!["ours", "theirs", "third"], 3)
+        );
+        assert_eq!(bed.find("notes", "theirs").await.1, 1);
+
+        let ours = bed.get("notes", &Key::Integer(1)).await.unwrap();
+        bed.as_other("UPDATE notes SET title = 'Çhanged' WHERE id = 1")
+            .await;
+        let changed = bed.get("notes", &Key::Integer(1)).await.unwrap();
+        assert_eq!((changed.version, &changed.values[0]), (2, &text("Çhanged")));
+        let stale = bed.update("notes", &ours, "title", text("lost")).await;
+        assert!(matches!(stale, Err(Error::Stale)), "{stale:?}");
+        assert_eq!(
+            (
+                bed.find("notes", "ours").await.1,
+                bed.find("notes", "çHANGED").await.1
+            ),
+            (0, 1)
+        );
+
+        bed.as_other("UPDATE notes SET _deleted_at = 'now' WHERE id = 2")
+            .await;
+        bed.as_other("DELETE FROM notes WHERE id = 3").await;
+        assert_eq!(bed.all("notes").await.1, 1);
+        assert_eq!(
+            (
+                bed.find("notes", "theirs").await.1,
+                bed.find("notes", "third").await.1
+            ),
+            (0, 0)
+        );
+        bed.as_other("INSERT INTO notes (id, title) VALUES (9, 'nine')")
+            .await;
+        bed.as_other("INSERT INTO logs (title) VALUES ('a')").await;
+        assert_eq!((bed.all("notes").await.1, bed.all("logs").await.1), (2, 1));
+        bed.finish().await;
+    }
+}
+
+/// SQLite's own ways of inserting.
+#[tokio::test]
+async fn its_conflict_clauses_do_no_harm() {
     let bed = Bed::file(&notes()).await;
-    bed.insert("notes", vec![text("ours")]).await.unwrap();
-    assert_eq!(bed.all("notes").await.1, 1);
-    let other = bed.other();
-    other
-        .execute("INSERT INTO notes (title) VALUES ('theirs'), ('third')", [])
-        .unwrap();
-    let (records, total) = bed.all("notes").await;
-    assert_eq!(
-        (titles(&records), total),
-        (vec!["ours", "theirs", "third"], 3)
-    );
-    assert_eq!(bed.find("notes", "theirs").await.1, 1);
+    bed.as_other("INSERT OR REPLACE INTO notes (id, title) VALUES (9, 'nine')")
+        .await;
+    bed.as_other("INSERT OR ABORT INTO logs (title) VALUES ('a')")
+        .await;
+    assert_eq!((bed.all("notes").await.1, bed.all("logs").await.1), (1, 1));
+    bed.finish().await;
+}
 
-    let ours = bed.get("notes", &Key::Integer(1)).await.unwrap();
-    other
-        .execute("UPDATE notes SET title = 'changed' WHERE id = 1", [])
-        .unwrap();
-    let changed = bed.get("notes", &Key::Integer(1)).await.unwrap();
-    assert_eq!((changed.version, &changed.values[0]), (2, &text("changed")));
-    let stale = bed.update("notes", &ours, "title", text("lost")).await;
-    assert!(matches!(stale, Err(Error::Stale)), "{stale:?}");
-    assert_eq!(
-        (
-            bed.find("notes", "ours").await.1,
-            bed.find("notes", "changed").await.1
-        ),
-        (0, 1)
-    );
-
-    other
-        .execute("UPDATE notes SET _deleted_at = 'now' WHERE id = 2", [])
-        .unwrap();
-    other.execute("DELETE FROM notes WHERE id = 3", []).unwrap();
-    assert_eq!(bed.all("notes").await.1, 1);
-    assert_eq!(
-        (
-            bed.find("notes", "theirs").await.1,
-            bed.find("notes", "third").await.1
-        ),
-        (0, 0)
-    );
-    other
-        .execute(
-            "INSERT OR REPLACE INTO notes (id, title) VALUES (9, 'nine')",
-            [],
-        )
-        .unwrap();
-    other
-        .execute("INSERT OR ABORT INTO logs (title) VALUES ('a')", [])
-        .unwrap();
-    assert_eq!((bed.all("notes").await.1, bed.all("logs").await.1), (2, 1));
-    drop(other);
+/// `TRUNCATE`, and many rows by one statement.
+#[tokio::test]
+async fn its_bulk_writes_are_counted_in_postgres() {
+    let Some(bed) = Bed::postgres(&notes()).await else {
+        return;
+    };
+    bed.as_other(
+        "INSERT INTO notes (title, _deleted_at) \
+         SELECT 'Bulk ' || n, CASE WHEN n % 3 = 0 THEN now() END FROM generate_series(1, 3000) AS n",
+    )
+    .await;
+    assert_eq!(bed.all("notes").await.1, 2000);
+    assert_eq!(bed.find("notes", "bulk 2999").await.1, 1);
+    bed.as_other("DELETE FROM notes WHERE id % 2 = 0").await;
+    assert_eq!(bed.all("notes").await.1, 1000);
+    bed.as_other("TRUNCATE notes").await;
+    assert_eq!(bed.all("notes").await, (Vec::new(), 0));
     bed.finish().await;
 }
 

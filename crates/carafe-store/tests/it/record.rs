@@ -34,7 +34,7 @@ fn thing(title: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn what_is_inserted_is_read_back() {
-    for bed in Bed::both(&everything()).await {
+    for bed in Bed::each(&everything()).await {
         let made = bed
             .insert("things", thing("it's \"; DROP TABLE things; --"))
             .await
@@ -48,7 +48,7 @@ async fn what_is_inserted_is_read_back() {
 
 #[tokio::test]
 async fn an_update_changes_what_it_names_and_raises_the_version() {
-    for bed in Bed::both(&everything()).await {
+    for bed in Bed::each(&everything()).await {
         let made = bed.insert("things", thing("a")).await.unwrap();
         bed.update("things", &made, "title", text("b"))
             .await
@@ -65,7 +65,7 @@ async fn an_update_changes_what_it_names_and_raises_the_version() {
 
 #[tokio::test]
 async fn of_racing_updates_of_one_version_one_succeeds() {
-    for bed in Bed::both(&everything()).await {
+    for bed in Bed::each(&everything()).await {
         let made = bed.insert("things", thing("a")).await.unwrap();
         let races: Vec<_> = (0..100)
             .map(|_| {
@@ -103,7 +103,7 @@ async fn unique_values_are_kept_and_named() {
             .unique(&["user", "nick"]),
     ]);
     let person = |email: &str, user: &str, nick: &str| vec![text(email), text(user), text(nick)];
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         let ann = bed
             .insert_as("people", key("ann"), person("a@x", "u", "n"))
             .await
@@ -166,7 +166,7 @@ async fn a_reference_leads_to_a_live_record() {
         )
         .hard(),
     ]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         let ann = bed.insert("authors", vec![text("Ann")]).await.unwrap();
         let book = bed
             .insert("books", vec![text("A"), Value::Integer(ann.id)])
@@ -212,7 +212,7 @@ async fn a_reference_leads_to_a_live_record() {
 
 #[tokio::test]
 async fn every_version_is_in_the_history() {
-    for bed in Bed::both(&everything()).await {
+    for bed in Bed::each(&everything()).await {
         let made = bed.insert("things", thing("a")).await.unwrap();
         bed.update("things", &made, "title", text("b"))
             .await
@@ -260,7 +260,7 @@ async fn the_history_of_a_record_outlives_it() {
             .hard()
             .history(),
     ]);
-    for bed in Bed::both(&schema).await {
+    for bed in Bed::each(&schema).await {
         let made = bed.insert("notes", vec![text("a")]).await.unwrap();
         bed.delete("notes", &made).await.unwrap();
         assert_eq!(bed.get("notes", &made.key).await, None);

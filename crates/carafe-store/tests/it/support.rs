@@ -14,6 +14,7 @@ use carafe_store::error::Result;
 use carafe_store::store::{Database, Durability, Scope, Stamp, Store};
 
 pub(crate) use crate::draft::*;
+pub(crate) use crate::postgres::TestDatabase;
 
 pub(crate) fn stamp() -> Stamp {
     Stamp {
@@ -27,48 +28,73 @@ pub(crate) struct Bed {
     pub(crate) database: Database,
     pub(crate) store: Store,
     pub(crate) schema: Arc<Schema>,
-    /// `None` in memory.
-    pub(crate) folder: Option<tempfile::TempDir>,
+    pub(crate) place: Place,
+}
+
+/// Where a test's database is.
+pub(crate) enum Place {
+    File(tempfile::TempDir),
+    Memory,
+    Postgres(TestDatabase),
 }
 
 impl Bed {
-    /// One on a file and one in memory.
-    pub(crate) async fn both(schema: &Arc<Schema>) -> [Self; 2] {
-        [Self::file(schema).await, Self::memory(schema).await]
+    /// One on a file, one in memory, and one on PostgreSQL, where there is a server.
+    pub(crate) async fn each(schema: &Arc<Schema>) -> Vec<Self> {
+        let mut beds = vec![Self::file(schema).await, Self::memory(schema).await];
+        beds.extend(Self::postgres(schema).await);
+        beds
+    }
+
+    /// One on a file, and one on PostgreSQL, where there is a server.
+    pub(crate) async fn lasting(schema: &Arc<Schema>) -> Vec<Self> {
+        let mut beds = vec![Self::file(schema).await];
+        beds.extend(Self::postgres(schema).await);
+        beds
     }
 
     pub(crate) async fn file(schema: &Arc<Schema>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = url(&folder);
-        Self::open(&url, schema, Some(folder)).await
+        Self::open(Place::File(folder), schema).await
     }
 
     pub(crate) async fn memory(schema: &Arc<Schema>) -> Self {
-        Self::open("sqlite::memory:", schema, None).await
+        Self::open(Place::Memory, schema).await
     }
 
-    async fn open(url: &str, schema: &Arc<Schema>, folder: Option<tempfile::TempDir>) -> Self {
-        let database = Database::open(url, Durability::Full).expect("open");
+    pub(crate) async fn postgres(schema: &Arc<Schema>) -> Option<Self> {
+        let database = TestDatabase::create().await?;
+        Some(Self::open(Place::Postgres(database), schema).await)
+    }
+
+    async fn open(place: Place, schema: &Arc<Schema>) -> Self {
+        let url = match &place {
+            Place::File(folder) => url(folder),
+            Place::Memory => "sqlite::memory:".to_owned(),
+            Place::Postgres(database) => database.url(),
+        };
+        let database = Database::open(&url, Durability::Full).expect("open");
         database.migrate(schema).await.expect("migrate");
         let store = Store::new(database.clone(), schema);
         Self {
             database,
             store,
             schema: Arc::clone(schema),
-            folder,
+            place,
         }
     }
 
-    /// Closes the database and opens its file again.
+    /// Closes the database and opens it again.
     pub(crate) async fn reopen(self) -> Self {
         self.database.close().await;
-        let folder = self.folder.expect("a file");
-        let url = url(&folder);
-        Self::open(&url, &self.schema, Some(folder)).await
+        Self::open(self.place, &self.schema).await
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.as_ref().expect("a file").path().join("test.db")
+        match &self.place {
+            Place::File(folder) => folder.path().join("test.db"),
+            Place::Memory | Place::Postgres(_) => panic!("it is no file"),
+        }
     }
 
     /// Another program's connection to the same file.
@@ -80,6 +106,31 @@ impl Bed {
         other
     }
 
+    /// Runs statements as another program.
+    pub(crate) async fn as_other(&self, sql: &str) {
+        match &self.place {
+            Place::Postgres(database) => {
+                let other = database.other().await;
+                other.batch_execute(sql).await.expect(sql);
+            }
+            Place::File(_) | Place::Memory => self.other().execute_batch(sql).expect(sql),
+        }
+    }
+
+    /// What another program reads: the first column of the first row.
+    pub(crate) async fn read_as_other(&self, sql: &str) -> i64 {
+        match &self.place {
+            Place::Postgres(database) => {
+                let other = database.other().await;
+                other.query_one(sql, &[]).await.expect(sql).get(0)
+            }
+            Place::File(_) | Place::Memory => self
+                .other()
+                .query_row(sql, [], |row| row.get(0))
+                .expect(sql),
+        }
+    }
+
     /// Checks that the database is whole, and closes it.
     pub(crate) async fn finish(self) {
         assert_eq!(
@@ -87,6 +138,9 @@ impl Bed {
             Vec::<String>::new()
         );
         self.database.close().await;
+        if let Place::Postgres(database) = self.place {
+            database.drop().await;
+        }
     }
 
     pub(crate) fn resource(&self, name: &str) -> &Resource {

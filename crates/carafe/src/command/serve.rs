@@ -167,10 +167,7 @@ fn announce(schema: &Schema, config: &ServeConfig, addresses: &[SocketAddr]) {
             say(&format!("  API       {base}{prefix}{}", api_path(resource)));
         }
     }
-    match config.database.file() {
-        Some(file) => say(&format!("  Database  {}", file.display())),
-        None => say("  Database  in memory, gone when the server stops"),
-    }
+    say(&format!("  Database  {}", config.database.place()));
     say("\nPress Ctrl-C to stop.");
 }
 

@@ -21,6 +21,7 @@ mod notes_api;
 mod notes_pages;
 mod own_pages;
 mod patches;
+mod postgres;
 mod process;
 mod properties;
 mod resources;

@@ -25,6 +25,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
+use crate::postgres::TestDatabase;
+
 /// 2026-01-01T00:00:00Z in microseconds.
 const START: i64 = 1_767_225_600_000_000;
 
@@ -41,22 +43,54 @@ pub(crate) struct TestApp {
 
 struct Running {
     folder: TempDir,
+    place: Place,
     database: Database,
     clock: Arc<AtomicI64>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+/// Where the database of an application is.
+enum Place {
+    /// `data.db` in the application's folder.
+    File,
+    Postgres(TestDatabase),
+}
+
+impl Place {
+    /// On PostgreSQL where the tests are run for that, else in a file.
+    async fn new() -> Self {
+        match crate::postgres::is_asked_for() {
+            true => Place::Postgres(TestDatabase::create().await.expect("a server")),
+            false => Place::File,
+        }
+    }
+
+    fn config(&self, folder: &Path) -> DatabaseConfig {
+        DatabaseConfig {
+            url: match self {
+                Place::File => format!("sqlite:{}", folder.join("data.db").display()),
+                Place::Postgres(database) => database.url(),
+            },
+            durability: Durability::Full,
+        }
+    }
 }
 
 impl Running {
     /// Stops serving, checks the database and closes it; once.
     async fn check(&self) {
         if self.stop.lock().unwrap().take().is_some() {
-            let complaints = self
-                .database
+            let database = match &self.place {
+                Place::File => self.database.clone(),
+                // Its connections belong to the runtime that made them, which waits for this.
+                Place::Postgres(place) => Database::open(&place.url(), Durability::Full).unwrap(),
+            };
+            let complaints = database
                 .check_integrity()
                 .await
                 .expect("the database can be checked");
             assert!(complaints.is_empty(), "{complaints:?}");
-            self.database.close().await;
+            database.close().await;
         }
     }
 }
@@ -73,7 +107,12 @@ impl Drop for Running {
                     .enable_all()
                     .build()
                     .unwrap();
-                runtime.block_on(self.check());
+                runtime.block_on(async {
+                    self.check().await;
+                    if let Place::Postgres(database) = &self.place {
+                        database.drop().await;
+                    }
+                });
             });
             assert!(checked.join().is_ok(), "the database is not sound");
         });
@@ -98,7 +137,7 @@ impl TestApp {
     pub(crate) async fn of(name: &str) -> Self {
         let folder = TempDir::new().unwrap();
         copy(&workspace().join("apps").join(name), folder.path());
-        Self::start(folder, None).await
+        Self::start(folder, Place::new().await, None).await
     }
 
     /// An application of `declaration`, the text of a `carafe.toml`.
@@ -126,7 +165,7 @@ impl TestApp {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        Self::start(folder, None).await
+        Self::start(folder, Place::new().await, None).await
     }
 
     /// An application with a file beside its declaration.
@@ -139,10 +178,8 @@ impl TestApp {
     pub(crate) async fn refusal(declaration: &str, name: &str, text: &str) -> String {
         let folder = folder_with(declaration, name, text);
         let schema = application::read_schema(folder.path()).unwrap();
-        let config = DatabaseConfig {
-            url: "sqlite::memory:".to_owned(),
-            durability: Durability::Full,
-        };
+        let place = Place::new().await;
+        let config = place.config(folder.path());
         let database = application::open(&config).unwrap();
         let refused = application::prepare(&database, &schema, &Hooks::default()).await;
         let reason = format!("{:#}", refused.map(drop).unwrap_err());
@@ -157,6 +194,9 @@ impl TestApp {
             }
         }
         database.close().await;
+        if let Place::Postgres(database) = place {
+            database.drop().await;
+        }
         reason
     }
 
@@ -168,31 +208,28 @@ impl TestApp {
             folder.path().join("carafe.toml"),
         )
         .unwrap();
-        Self::start(folder, Some(url)).await
+        Self::start(folder, Place::new().await, Some(url)).await
     }
 
     /// The same application on the same database, started anew.
     pub(crate) async fn restart(self) -> Self {
-        let Ok(running) = Arc::try_unwrap(self.running) else {
+        let Ok(mut running) = Arc::try_unwrap(self.running) else {
             panic!("the application has other clones")
         };
         let folder = TempDir::new().unwrap();
         running.check().await;
+        let place = std::mem::replace(&mut running.place, Place::File);
         for entry in std::fs::read_dir(running.folder.path()).unwrap() {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
-        Self::start(folder, None).await
+        Self::start(folder, place, None).await
     }
 
-    async fn start(folder: TempDir, public_url: Option<&str>) -> Self {
+    async fn start(folder: TempDir, place: Place, public_url: Option<&str>) -> Self {
         let schema =
             application::read_schema(folder.path()).unwrap_or_else(|error| panic!("{error}"));
-        let url = format!("sqlite:{}", folder.path().join("data.db").display());
-        let config = DatabaseConfig {
-            url,
-            durability: Durability::Full,
-        };
+        let config = place.config(folder.path());
         let database = application::open(&config).unwrap();
         application::prepare(&database, &schema, &Hooks::default())
             .await
@@ -224,6 +261,7 @@ impl TestApp {
             cookies: Arc::default(),
             running: Arc::new(Running {
                 folder,
+                place,
                 database,
                 clock,
                 stop: Mutex::new(Some(stop)),

@@ -2,7 +2,6 @@
 
 use carafe_model::key::Key;
 use carafe_model::query::Query;
-use carafe_model::resource::Resource;
 use carafe_model::value::{Cell, Row, Value};
 use rusqlite::Connection;
 
@@ -10,9 +9,8 @@ use crate::error::Result;
 use crate::plan::Walk;
 use crate::sqlite::connection::{self, bind};
 use crate::sqlite::readers::Reader;
-use crate::sqlite::row::{SqliteRow, to_value};
+use crate::sqlite::row::SqliteRow;
 use crate::statement::Statement;
-use crate::store::{Action, Revision, Store};
 
 /// Reads one row by key.
 pub(crate) fn one<T>(
@@ -82,39 +80,24 @@ pub(crate) fn snapshot<T>(connection: &Connection, read: impl FnOnce() -> Result
     outcome
 }
 
-pub(crate) fn revisions(
+/// Reads rows, up to the first at which their texts have `bytes_max` bytes.
+pub(crate) fn rows(
     connection: &Connection,
-    resource: &Resource,
     statement: &Statement,
-) -> rusqlite::Result<Vec<Revision>> {
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut statement = connection::prepared(connection, statement)?;
+    let columns = statement.column_count();
     let mut rows = statement.raw_query();
-    let mut revisions = Vec::new();
-    let mut bytes = 0;
-    while bytes < Store::REVISIONS_BYTES_MAX
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while bytes < bytes_max
         && let Some(row) = rows.next()?
     {
-        let action: String = row.get(3)?;
-        let fields = resource.fields.iter().enumerate();
-        revisions.push(Revision {
-            version: row.get(0)?,
-            at: row.get(1)?,
-            actor: row.get(2)?,
-            action: Action::ALL
-                .into_iter()
-                .find(|known| known.as_str() == action)
-                .unwrap_or(Action::Update),
-            values: fields
-                .map(|(position, field)| {
-                    let row = SqliteRow(row);
-                    let cell = row.cell(4 + position);
-                    if let Cell::Text(text) = cell {
-                        bytes += text.len();
-                    }
-                    to_value(&field.kind, cell)
-                })
-                .collect(),
-        });
+        let row = SqliteRow(row);
+        let values = (0..columns).map(|index| row.cell(index).to_value());
+        let values: Vec<Value> = values.collect();
+        bytes += values.iter().map(Value::text_bytes).sum::<usize>();
+        found.push(values);
     }
-    Ok(revisions)
+    Ok(found)
 }

@@ -9,21 +9,23 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use carafe_model::fold::fold;
 use carafe_model::query::Query;
 use carafe_model::record::Record;
 use carafe_model::resource::Resource;
 use rusqlite::Connection;
 
+use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::plan::Plans;
 use crate::select;
 use crate::sqlite::connection::{prepared, run};
 use crate::sqlite::row::{SqliteRow, to_record};
-use crate::sqlite::writer::{self, Work, Write};
+use crate::sqlite::writer;
 use crate::statement::Statement;
 use crate::store::Scope;
 use crate::table;
+use crate::text::SEPARATOR;
+use crate::write::{Work, Write};
 
 /// Rows indexed at a time while nobody writes: some 20 ms, which a write that comes then waits.
 const BATCH_ROWS: i64 = 400;
@@ -44,27 +46,6 @@ const CHARACTERS_MAX: usize = 64;
 /// Hits that are fetched by id and sorted; with more, the order is walked until the page is
 /// full.
 const FETCH_MAX: usize = 1000;
-
-/// Stands between fields, and for NUL, where the tokenizer would see nothing. It also takes
-/// U+FFFE and U+FFFF for this character, so texts with one of the three are looked for by
-/// reading.
-const SEPARATOR: char = '\u{FFFD}';
-
-/// What the index has of a row: its texts, folded, with a mark between them that no search
-/// crosses.
-pub(crate) fn indexed_text<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut indexed = String::new();
-    for text in texts {
-        if !indexed.is_empty() {
-            indexed.push(SEPARATOR);
-        }
-        match text.contains('\0') {
-            true => indexed.push_str(&fold(text).replace('\0', "\u{FFFD}")),
-            false => indexed.push_str(&fold(text)),
-        }
-    }
-    indexed
-}
 
 /// What the index is asked for a folded text; `None` where it cannot answer.
 fn index_query(folded: &str) -> Option<(String, Exact)> {
@@ -133,9 +114,16 @@ pub(crate) fn scan(
 ) -> Result<(Vec<Record>, u64)> {
     let total = match &query.cursor {
         Some(_) => 0,
-        None => number(connection, &select::count(resource, scope, query))?,
+        None => number(
+            connection,
+            &select::count(Dialect::Sqlite, resource, scope, query),
+        )?,
     };
-    let records = records(connection, resource, &select::page(resource, scope, query))?;
+    let records = records(
+        connection,
+        resource,
+        &select::page(Dialect::Sqlite, resource, scope, query),
+    )?;
     Ok((records, total))
 }
 
@@ -157,7 +145,7 @@ fn hits(
 
 /// The rows that the index finds, without those that have changed since.
 fn indexed(resource: &Resource, index_query: &str) -> Statement {
-    let mut sql = Statement::new("SELECT rowid FROM ");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT rowid FROM ");
     sql.name_with(&resource.name, "__search").push(" WHERE ");
     sql.name_with(&resource.name, "__search")
         .push(" MATCH ")
@@ -170,7 +158,7 @@ fn indexed(resource: &Resource, index_query: &str) -> Statement {
 
 /// Those among some rows that have the text.
 fn compared(resource: &Resource, ids: &str, folded: &str) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
     table::id(&mut sql, resource);
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::id(&mut sql, resource);
@@ -183,7 +171,7 @@ fn compared(resource: &Resource, ids: &str, folded: &str) -> Statement {
 
 /// Those among the rows that wait for the index that have the text.
 fn waiting(resource: &Resource, folded: &str) -> Statement {
-    let mut sql = Statement::new("SELECT ");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
     table::id(&mut sql, resource);
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::id(&mut sql, resource);
@@ -226,7 +214,7 @@ fn walk(
 
 /// Whether rows wait for the index.
 pub(crate) fn has_pending(connection: &Connection, resource: &Resource) -> Result<bool> {
-    let mut sql = Statement::new("SELECT 1 FROM ");
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT 1 FROM ");
     sql.name_with(&resource.name, "__pending").push(" LIMIT 1");
     Ok(prepared(connection, &sql)?.raw_query().next()?.is_some())
 }
@@ -390,13 +378,13 @@ fn index_statements(resource: &Resource, rows: i64) -> [Statement; 3] {
             .name_with(&resource.name, "__pending");
         sql.push(" ORDER BY id LIMIT ").bind(rows).push(")");
     };
-    let mut forget = Statement::new("DELETE FROM ");
+    let mut forget = Statement::new(Dialect::Sqlite, "DELETE FROM ");
     forget
         .name_with(&resource.name, "__search")
         .push(" WHERE rowid");
     batch(&mut forget);
 
-    let mut learn = Statement::new("INSERT INTO ");
+    let mut learn = Statement::new(Dialect::Sqlite, "INSERT INTO ");
     learn
         .name_with(&resource.name, "__search")
         .push(" (rowid, text) SELECT ");
@@ -414,7 +402,7 @@ fn index_statements(resource: &Resource, rows: i64) -> [Statement; 3] {
     batch(&mut learn);
     table::and_live(&mut learn, resource);
 
-    let mut done = Statement::new("DELETE FROM ");
+    let mut done = Statement::new(Dialect::Sqlite, "DELETE FROM ");
     done.name_with(&resource.name, "__pending")
         .push(" WHERE id");
     batch(&mut done);
@@ -446,15 +434,6 @@ mod tests {
         for (folded, expected) in cases {
             assert_eq!(index_query(folded), expected, "text: {folded:?}");
         }
-    }
-
-    #[test]
-    fn texts_are_folded_and_kept_apart() {
-        assert_eq!(
-            indexed_text(["Ab", "c\0D"].into_iter()),
-            "ab\u{FFFD}c\u{FFFD}d"
-        );
-        assert_eq!(indexed_text(["", "É"].into_iter()), "é");
     }
 
     #[test]

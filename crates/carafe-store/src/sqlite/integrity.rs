@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::sqlite::connection::prepared;
 use crate::statement::{Identifier, Statement};
@@ -34,7 +35,7 @@ fn check_table(connection: &Connection, table: &str, complaints: &mut Vec<String
     }
     let columns = "SELECT name FROM pragma_table_info(?) WHERE name = '_deleted_at'";
     let soft = connection.prepare(columns)?.exists([table])?;
-    let mut live = Statement::new("SELECT count(*) FROM ");
+    let mut live = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
     live.identifier(&Identifier::found(table));
     live.push(if soft {
         " WHERE _deleted_at IS NULL"
@@ -42,7 +43,10 @@ fn check_table(connection: &Connection, table: &str, complaints: &mut Vec<String
         ""
     });
     let live = number(connection, &live)?;
-    let mut counter = Statement::new("SELECT live FROM _carafe_count WHERE resource = ");
+    let mut counter = Statement::new(
+        Dialect::Sqlite,
+        "SELECT live FROM _carafe_count WHERE resource = ",
+    );
     counter.bind(table);
     let counted = number(connection, &counter)?;
     if live != counted {
@@ -55,10 +59,10 @@ fn check_table(connection: &Connection, table: &str, complaints: &mut Vec<String
         format!("{table}__pending"),
     );
     if exists(connection, &index)? && exists(connection, &pending)? {
-        let mut indexed = Statement::new("SELECT count(*) FROM ");
+        let mut indexed = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
         indexed.identifier(&Identifier::found(&index));
         let indexed = number(connection, &indexed)?;
-        let mut waiting = Statement::new("SELECT count(*) FROM ");
+        let mut waiting = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
         waiting.identifier(&Identifier::found(&pending));
         let waiting = number(connection, &waiting)?;
         if waiting == 0 && indexed != live {

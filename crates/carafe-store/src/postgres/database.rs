@@ -1,0 +1,408 @@
+//! A PostgreSQL database: reads and writes over a pool of connections.
+
+use std::sync::Arc;
+
+use carafe_model::cursor::Cursor;
+use carafe_model::key::Key;
+use carafe_model::query::Query;
+use carafe_model::record::column;
+use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
+use carafe_model::value::{Cell, Row, Value};
+use deadpool_postgres::{Client, Object, Pool};
+use futures_util::TryStreamExt;
+use tokio_postgres::CancelToken;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::database::{Durability, Migrated};
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::migrate;
+use crate::plan::Plans;
+use crate::postgres::pipeline;
+use crate::postgres::row::{Bound, PostgresRow, values};
+use crate::postgres::transaction::PostgresTransaction;
+use crate::postgres::url::Url;
+use crate::postgres::{connection, ddl, failure, tls, writer};
+use crate::select;
+use crate::statement::{Parameter, Statement};
+use crate::store::Scope;
+use crate::write::Write;
+
+/// Times that a write is tried where others are in its way: a deadlock, of which the server
+/// ends one.
+const TRIES_MAX: usize = 4;
+
+/// Connections to one database; a cheap clone of a shared handle.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: Pool,
+    tls: MakeRustlsConnect,
+}
+
+impl Postgres {
+    pub(crate) fn is_url(url: &str) -> bool {
+        Url::is_one(url)
+    }
+
+    /// Makes no connection yet.
+    pub(crate) fn open(url: &str, durability: Durability) -> Result<Self> {
+        let url = Url::parse(url).map_err(failure::unsuitable)?;
+        Ok(Self {
+            pool: connection::pool(&url, durability)?,
+            tls: tls::connector(&url.trust).map_err(failure::unsuitable)?,
+        })
+    }
+
+    /// Brings the tables to what the declaration says.
+    pub(crate) async fn migrate(&self, schema: &Arc<Schema>) -> Result<Migrated> {
+        let client = self.client().await?;
+        check_server(&client).await?;
+        client.batch_execute("BEGIN").await?;
+        let mut tx = PostgresTransaction(&client);
+        let outcome = migrate::run(&mut tx, schema).await;
+        match outcome {
+            Ok(migrated) => {
+                client.batch_execute("COMMIT").await?;
+                // What was prepared before may be of other columns.
+                self.pool.manager().statement_caches.clear();
+                Ok(migrated)
+            }
+            Err(err) => {
+                // Where the connection is gone, so is the transaction.
+                let _ = client.batch_execute("ROLLBACK").await;
+                Err(err)
+            }
+        }
+    }
+
+    /// What is wrong with the counters and the searched texts, a line each.
+    pub(crate) async fn check_integrity(&self) -> Result<Vec<String>> {
+        let client = self.client().await?;
+        client
+            .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await?;
+        let complaints = ddl::check(&mut PostgresTransaction(&client)).await;
+        client.batch_execute("ROLLBACK").await?;
+        complaints
+    }
+
+    /// Closes the connections.
+    pub(crate) async fn close(&self) {
+        self.pool.close();
+    }
+
+    async fn client(&self) -> Result<Client> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Reads one record, and hands its row to `read`.
+    pub(crate) async fn get<T>(
+        &self,
+        plans: &Arc<Plans>,
+        resource: &Resource,
+        scope: Scope,
+        key: &Key,
+        read: impl FnOnce(&dyn Row) -> T,
+    ) -> Result<Option<T>> {
+        let plan = plans.of(resource);
+        let text = match scope {
+            Scope::Live => &plan.one_live,
+            Scope::Deleted => &plan.one_deleted,
+        };
+        let key = key.to_value();
+        let mut attempts = Attempts::default();
+        let row = loop {
+            let client = self.client().await?;
+            match one(&client, text, &key).await {
+                Ok(row) => break row,
+                Err(err) => attempts.again(client, err)?,
+            }
+        };
+        Ok(row.map(|row| read(&PostgresRow(&row))))
+    }
+
+    /// Reads a page of records, hands each row to `each` in order, and counts all that match in
+    /// the same snapshot.
+    pub(crate) async fn list(
+        &self,
+        plans: &Arc<Plans>,
+        resource: &Resource,
+        scope: Scope,
+        query: &Query,
+        each: &mut (dyn FnMut(&dyn Row) + Send),
+    ) -> Result<u64> {
+        let is_plain = scope == Scope::Live
+            && query.filters.is_empty()
+            && query.search.is_none()
+            && !matches!(query.cursor, Some(Cursor::After(_)));
+        if is_plain && let Some(walk) = plans.of(resource).walk(&query.order) {
+            let deep = query.offset() > 0;
+            let text = if deep {
+                &walk.deep_page
+            } else {
+                &walk.first_page
+            };
+            let mut parameters = vec![whole(query.per_page)];
+            if deep {
+                parameters.push(whole(query.offset()));
+            }
+            let rows = self.planned(text, &parameters).await?;
+            if let Some(first) = rows.first() {
+                let total = column::FIELDS + resource.fields.len();
+                let total = count(PostgresRow(first).cell(total));
+                rows.iter().for_each(|row| each(&PostgresRow(row)));
+                return Ok(total);
+            }
+        }
+        let page = select::page(Dialect::Postgres, resource, scope, query);
+        if query.cursor.is_some() {
+            let rows = self.snapshot(&[page]).await?;
+            rows.iter()
+                .flatten()
+                .for_each(|row| each(&PostgresRow(row)));
+            return Ok(0);
+        }
+        let total = select::count(Dialect::Postgres, resource, scope, query);
+        let answers = self.snapshot(&[total, page]).await?;
+        let [total, page] = answers.as_slice() else {
+            return Ok(0);
+        };
+        page.iter().for_each(|row| each(&PostgresRow(row)));
+        Ok(total
+            .first()
+            .map_or(0, |row| count(PostgresRow(row).cell(0))))
+    }
+
+    /// Runs a statement that was made beforehand.
+    async fn planned(&self, text: &str, parameters: &[Value]) -> Result<Vec<tokio_postgres::Row>> {
+        let mut attempts = Attempts::default();
+        loop {
+            let client = self.client().await?;
+            let guard = self.cancel_when_dropped(&client);
+            let outcome = planned(&client, text, parameters).await;
+            guard.done();
+            match outcome {
+                Ok(rows) => return Ok(rows),
+                Err(err) => attempts.again(client, err)?,
+            }
+        }
+    }
+
+    /// Runs reads that see one state of the database, in one round trip.
+    async fn snapshot(&self, statements: &[Statement]) -> Result<Vec<Vec<tokio_postgres::Row>>> {
+        let mut attempts = Attempts::default();
+        loop {
+            let client = self.client().await?;
+            let guard = self.cancel_when_dropped(&client);
+            let outcome = snapshot(&client, statements).await;
+            guard.done();
+            match outcome {
+                Ok(rows) => return Ok(rows),
+                Err(err) => attempts.again(client, err)?,
+            }
+        }
+    }
+
+    /// Reads rows, up to the first at which their texts have `bytes_max` bytes.
+    pub(crate) async fn rows(
+        &self,
+        statement: Statement,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<Value>>> {
+        let mut attempts = Attempts::default();
+        loop {
+            let client = self.client().await?;
+            let guard = self.cancel_when_dropped(&client);
+            let outcome = rows(&client, &statement, bytes_max).await;
+            guard.done();
+            match outcome {
+                Ok(rows) => return Ok(rows),
+                Err(err) => attempts.again(client, err)?,
+            }
+        }
+    }
+
+    /// Carries a write out, whether its caller goes on waiting or not: a transaction is never
+    /// left open.
+    pub(crate) async fn write(&self, write: Write) -> Result<i64> {
+        let postgres = self.clone();
+        let written = tokio::spawn(async move { postgres.write_now(&write).await });
+        written
+            .await
+            .map_err(|err| Error::Unavailable(Box::new(err)))?
+    }
+
+    async fn write_now(&self, write: &Write) -> Result<i64> {
+        let mut tries = 0;
+        loop {
+            let client = self.client().await?;
+            let failure = match writer::execute(&client, write).await {
+                Ok(id) => return Ok(id),
+                Err(failure) => failure,
+            };
+            tries += 1;
+            if writer::spoils_connection(&failure) {
+                discard(client);
+            }
+            if tries >= TRIES_MAX || !writer::may_repeat(&failure) {
+                return Err(writer::error(write, failure));
+            }
+        }
+    }
+
+    /// What stops the server's work for a read whose caller does not wait any more.
+    fn cancel_when_dropped(&self, client: &Client) -> CancelWhenDropped {
+        CancelWhenDropped(Some((client.cancel_token(), self.tls.clone())))
+    }
+}
+
+/// A read is tried once more, on another connection, where the first turns out to be dead: the
+/// server was started anew.
+#[derive(Default)]
+struct Attempts {
+    failed: bool,
+}
+
+impl Attempts {
+    /// Whether to try again after an error, which is returned else.
+    fn again(&mut self, client: Client, err: tokio_postgres::Error) -> Result<()> {
+        let spoilt = failure::spoils_connection(&err);
+        if spoilt {
+            discard(client);
+        }
+        if !spoilt || self.failed {
+            return Err(err.into());
+        }
+        self.failed = true;
+        Ok(())
+    }
+}
+
+async fn one(
+    client: &Client,
+    text: &str,
+    key: &Value,
+) -> std::result::Result<Option<tokio_postgres::Row>, tokio_postgres::Error> {
+    let statement = client.prepare_cached(text).await?;
+    client.query_opt(&statement, &[&Bound(key)]).await
+}
+
+async fn planned(
+    client: &Client,
+    text: &str,
+    parameters: &[Value],
+) -> std::result::Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    let statement = client.prepare_cached(text).await?;
+    let bound: Vec<Bound<'_>> = parameters.iter().map(Bound).collect();
+    client
+        .query_raw(&statement, bound)
+        .await?
+        .try_collect()
+        .await
+}
+
+async fn snapshot(
+    client: &Client,
+    statements: &[Statement],
+) -> std::result::Result<Vec<Vec<tokio_postgres::Row>>, tokio_postgres::Error> {
+    let mut running: Vec<pipeline::Running<'_>> = Vec::new();
+    let several = statements.len() > 1;
+    if several {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        running.push(pipeline::plain(client, begin));
+    }
+    for statement in statements {
+        let (text, parameters) = (statement.text(), statement.parameters());
+        running.push(Box::pin(pipeline::run(client, text, parameters)));
+    }
+    if several {
+        running.push(pipeline::plain(client, "COMMIT"));
+    }
+    let answers = pipeline::all(running).await.into_iter();
+    let answers = answers.skip(usize::from(several)).take(statements.len());
+    answers.map(|answer| Ok(answer?.rows)).collect()
+}
+
+async fn rows(
+    client: &Client,
+    statement: &Statement,
+    bytes_max: usize,
+) -> std::result::Result<Vec<Vec<Value>>, tokio_postgres::Error> {
+    let mut stream =
+        Box::pin(pipeline::stream(client, statement.text(), statement.parameters()).await?);
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while bytes < bytes_max
+        && let Some(row) = stream.try_next().await?
+    {
+        let row = values(&row);
+        bytes += row.iter().map(Value::text_bytes).sum::<usize>();
+        found.push(row);
+    }
+    Ok(found)
+}
+
+struct CancelWhenDropped(Option<(CancelToken, MakeRustlsConnect)>);
+
+impl CancelWhenDropped {
+    fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelWhenDropped {
+    fn drop(&mut self) {
+        if let Some((token, tls)) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // If that fails, the server finishes its work in vain.
+            runtime.spawn(async move { token.cancel_query(tls).await.ok() });
+        }
+    }
+}
+
+/// Takes a connection out of the pool and closes it.
+fn discard(client: Client) {
+    drop(Object::take(client));
+}
+
+/// Whether the server is new enough, and its database can hold what Carafe stores.
+async fn check_server(client: &Client) -> Result<()> {
+    const VERSION_MIN: i64 = 130_000;
+    let asked = Statement::new(
+        Dialect::Postgres,
+        "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), \
+         current_setting('server_encoding'), current_schema()::text",
+    );
+    let answer = pipeline::run(client, asked.text(), &[] as &[Parameter]).await?;
+    let row = answer.rows.first().map(values).unwrap_or_default();
+    match row.as_slice() {
+        [Value::Integer(number), Value::Text(version), ..] if *number < VERSION_MIN => {
+            Err(failure::unsuitable(format!(
+                "the server is PostgreSQL {version}; Carafe needs 13 or newer"
+            )))
+        }
+        [_, _, Value::Text(encoding), ..] if encoding != "UTF8" => {
+            Err(failure::unsuitable(format!(
+                "the database's encoding is {encoding}; Carafe needs UTF8 \
+                 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
+            )))
+        }
+        [_, _, _, Value::Null] => Err(failure::unsuitable(
+            "there is no schema to make tables in; the search_path names none that is there"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn whole(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn count(cell: Cell<'_>) -> u64 {
+    match cell {
+        Cell::Integer(count) => u64::try_from(count).unwrap_or(0),
+        Cell::Null | Cell::Number(_) | Cell::Text(_) => 0,
+    }
+}

@@ -1,0 +1,12 @@
+//! PostgreSQL: a small pool of connections, and what runs on them.
+
+pub(crate) mod connection;
+pub(crate) mod database;
+pub(crate) mod ddl;
+pub(crate) mod failure;
+pub(crate) mod pipeline;
+pub(crate) mod row;
+pub(crate) mod tls;
+pub(crate) mod transaction;
+pub(crate) mod url;
+pub(crate) mod writer;

@@ -1,0 +1,314 @@
+//! A SQLite database: its connections and threads.
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use carafe_model::cursor::Cursor;
+use carafe_model::key::Key;
+use carafe_model::query::{Query, Test};
+use carafe_model::record::{Record, column};
+use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
+use carafe_model::value::{Row, Value};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::database::{Durability, Migrated};
+use crate::error::{Error, Result};
+use crate::migrate;
+use crate::plan::Plans;
+use crate::sqlite::connection::{self, Place};
+use crate::sqlite::failure;
+use crate::sqlite::integrity;
+use crate::sqlite::read;
+use crate::sqlite::readers::{Read, Reader, Readers, locked};
+use crate::sqlite::row::to_record;
+use crate::sqlite::search;
+use crate::sqlite::writer::{self, Log, Message, Request};
+use crate::statement::Statement;
+use crate::store::Scope;
+use crate::write::Write;
+
+/// Connections to one database; a cheap clone of a shared handle.
+#[derive(Clone)]
+pub(crate) struct Sqlite {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    messages: SyncSender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// `None` for a database in memory: it has one connection, and the writer's thread reads.
+    readers: Option<Readers>,
+}
+
+impl Sqlite {
+    /// Opens a file, which is made if it is not there, or a database in memory.
+    pub(crate) fn open(place: &Place, durability: Durability) -> Result<Self> {
+        let connection = connection::writer(place, durability).map_err(cannot_open)?;
+        let (readers, log) = match place {
+            Place::File(path) => {
+                let gate = Arc::default();
+                let mut log = path.clone().into_os_string();
+                log.push("-wal");
+                let readers = Readers::open(path.clone(), &gate)?;
+                (
+                    Some(readers),
+                    Some(Log {
+                        path: log.into(),
+                        gate,
+                    }),
+                )
+            }
+            Place::Memory => (None, None),
+        };
+        let (messages, queue) = sync_channel(writer::QUEUE_MAX);
+        let thread = std::thread::Builder::new().name("carafe-write".to_owned());
+        let thread = thread
+            .spawn(move || writer::run(connection, log, &queue))
+            .map_err(|err| Error::Unavailable(Box::new(err)))?;
+        let handle = Handle {
+            messages,
+            writer: Mutex::new(Some(thread)),
+            readers,
+        };
+        Ok(Self {
+            handle: Arc::new(handle),
+        })
+    }
+
+    /// Brings the tables to what the declaration says.
+    pub(crate) async fn migrate(&self, schema: &Arc<Schema>) -> Result<Migrated> {
+        let schema = Arc::clone(schema);
+        self.on_writer(move |connection| migrate::on_sqlite(connection, &schema))
+            .await
+    }
+
+    /// What is wrong with the file, the search indexes or the counters: a line each, none when
+    /// all is well. Reads everything, and keeps writes waiting.
+    pub(crate) async fn check_integrity(&self) -> Result<Vec<String>> {
+        self.on_writer(integrity::check).await
+    }
+
+    /// Finishes the writes that wait, carries the log over into the file, and closes the
+    /// connections. Whatever is asked afterwards is `Unavailable`.
+    pub(crate) async fn close(&self) {
+        let (reply, answer) = oneshot::channel();
+        let mut message = Message::Close(reply);
+        while let Err(TrySendError::Full(back)) = self.handle.messages.try_send(message) {
+            message = back;
+            tokio::task::yield_now().await;
+        }
+        let handle = Arc::clone(&self.handle);
+        // Threads are waited for where that keeps no other task waiting.
+        let joined = tokio::task::spawn_blocking(move || {
+            if let Some(readers) = &handle.readers {
+                readers.close();
+            }
+        });
+        // An error means that the thread has ended already.
+        let _ = (joined.await, answer.await);
+        let writer = locked(&self.handle.writer).take();
+        if let Some(thread) = writer {
+            // A thread that panicked has said so already.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    /// Runs a job on the writer's connection, outside of any transaction.
+    pub(crate) async fn on_writer<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let job = move |connection: &Connection| {
+            // Nobody waits any more: fine.
+            let _ = reply.send(job(connection));
+        };
+        self.send(Message::Job(Box::new(job)))?;
+        answer.await.map_err(|_| failure::closed())?
+    }
+
+    /// Keeps the search indexes of these plans, and of no others.
+    pub(crate) fn watch(&self, plans: &Arc<Plans>) {
+        // Also without a resource that is searched: the indexes of another declaration are not
+        // to be kept any more. Where the thread is gone, every call says so.
+        let _ = self.send(Message::Watch(Arc::clone(plans)));
+    }
+
+    fn send(&self, message: Message) -> Result<()> {
+        self.handle
+            .messages
+            .try_send(message)
+            .map_err(|err| match err {
+                TrySendError::Full(_) => failure::overloaded(),
+                TrySendError::Disconnected(_) => failure::closed(),
+            })
+    }
+
+    pub(crate) async fn write(&self, write: Write) -> Result<i64> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Write(Request { write, reply }))?;
+        answer.await.map_err(|_| failure::closed())?
+    }
+
+    /// Runs a read that may take long, away from the caller's thread.
+    pub(crate) async fn read_later<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.handle.readers {
+            Some(readers) => readers.later(read).await,
+            None => self.on_writer(read).await,
+        }
+    }
+
+    /// Runs a bounded read on this thread. [`Read::TooLong`] where there is no connection for
+    /// that.
+    pub(crate) fn read_now<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> rusqlite::Result<T>,
+    ) -> Result<Read<T>> {
+        match &self.handle.readers {
+            Some(readers) => readers.now(read),
+            None => Ok(Read::TooLong),
+        }
+    }
+
+    /// Reads one record, and hands its row to `read`.
+    pub(crate) async fn get<T>(
+        &self,
+        plans: &Arc<Plans>,
+        resource: &Resource,
+        scope: Scope,
+        key: &Key,
+        read: impl FnOnce(&dyn Row) -> T,
+    ) -> Result<Option<T>> {
+        let plan = plans.of(resource);
+        let text = match scope {
+            Scope::Live => &plan.one_live,
+            Scope::Deleted => &plan.one_deleted,
+        };
+        let mut read = Some(read);
+        let now = self.read_now(|reader| {
+            read::one(&reader.connection, text, key, |row| {
+                read.take().map(|read| read(row))
+            })
+        })?;
+        if let Read::Done(found) = now {
+            return Ok(found.flatten());
+        }
+        let (plans, text, key, index) = (
+            Arc::clone(plans),
+            Arc::clone(text),
+            key.clone(),
+            resource.index,
+        );
+        let later = self.read_later(move |connection| {
+            let resource = &plans.schema.resources[index];
+            Ok(read::one(connection, &text, &key, |row| {
+                to_record(resource, row)
+            })?)
+        });
+        let record = later.await?;
+        Ok(record.and_then(|record| read.map(|read| read(&record))))
+    }
+
+    /// Reads a page of records, hands each row to `each` in order, and counts all that match in
+    /// the same snapshot.
+    pub(crate) async fn list(
+        &self,
+        plans: &Arc<Plans>,
+        resource: &Resource,
+        scope: Scope,
+        query: &Query,
+        each: &mut (dyn FnMut(&dyn Row) + Send),
+    ) -> Result<u64> {
+        let is_plain = scope == Scope::Live
+            && query.filters.is_empty()
+            && query.search.is_none()
+            && !matches!(query.cursor, Some(Cursor::After(_)));
+        if is_plain && let Some(walk) = plans.of(resource).walk(&query.order) {
+            let total_column = column::FIELDS + resource.fields.len();
+            let now = self.read_now(|reader| {
+                match read::walk_page(reader, walk, query, total_column, each) {
+                    // Another declaration's migration has dropped the index: the plain way.
+                    Err(err) if failure::is_missing_index(&err) => Ok(None),
+                    page => page,
+                }
+            })?;
+            // An empty page has no row to carry the total.
+            if let Read::Done(Some(total)) = now {
+                return Ok(total);
+            }
+        }
+        let (records, total) = self.matching(plans, resource, scope, query).await?;
+        for record in &records {
+            each(record);
+        }
+        Ok(total)
+    }
+
+    /// Reads a page and counts, in one snapshot: on this thread if it is quick.
+    async fn matching(
+        &self,
+        plans: &Arc<Plans>,
+        resource: &Resource,
+        scope: Scope,
+        query: &Query,
+    ) -> Result<(Vec<Record>, u64)> {
+        let contains = |test: &Test| matches!(test, Test::Contains(_));
+        let reads_texts =
+            query.search.is_some() || query.filters.iter().any(|filter| contains(&filter.test));
+        if !reads_texts {
+            let now = self.read_now(|reader| {
+                Ok(read::snapshot(&reader.connection, || {
+                    search::scan(&reader.connection, resource, scope, query)
+                }))
+            });
+            match now {
+                Ok(Read::Done(found)) => match found {
+                    Err(Error::Unavailable(_)) => {}
+                    other => return other,
+                },
+                Ok(Read::TooLong) => {}
+                Err(err) => return Err(err),
+            }
+        }
+        let (plans, query, index) = (Arc::clone(plans), query.clone(), resource.index);
+        let later = self.read_later(move |connection| {
+            let resource = &plans.schema.resources[index];
+            read::snapshot(connection, || match (scope, &query.search) {
+                (Scope::Live, Some(_)) => {
+                    let waits = search::has_pending(connection, resource)?;
+                    Ok((search::page(connection, resource, &query)?, waits))
+                }
+                (Scope::Live, None) | (Scope::Deleted, _) => {
+                    Ok((search::scan(connection, resource, scope, &query)?, false))
+                }
+            })
+        });
+        let (found, waits) = later.await?;
+        if waits {
+            // Another program may have written them: this one's writer knows its own only. If
+            // its queue is full, the next search asks again.
+            let _ = self.send(Message::Index);
+        }
+        Ok(found)
+    }
+
+    /// Reads rows, up to the first at which their texts have `bytes_max` bytes.
+    pub(crate) async fn rows(
+        &self,
+        statement: Statement,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<Value>>> {
+        self.read_later(move |connection| Ok(read::rows(connection, &statement, bytes_max)?))
+            .await
+    }
+}
+
+fn cannot_open(err: rusqlite::Error) -> Error {
+    Error::Unavailable(Box::new(err))
+}

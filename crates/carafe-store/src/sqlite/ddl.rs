@@ -1,0 +1,293 @@
+//! What SQLite has beside the tables and indexes of resources: triggers, search indexes and
+//! tables of ours. Pure functions of the declaration.
+
+use carafe_model::resource::{Delete, Resource};
+
+use crate::ddl::{Object, Triggers};
+use crate::dialect::Dialect;
+use crate::statement::{Identifier, Statement};
+use crate::table;
+
+/// How many rows each table has, kept by triggers, so that totals cost nothing.
+const COUNT_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_count \
+     (resource TEXT PRIMARY KEY, live INTEGER NOT NULL, deleted INTEGER NOT NULL) \
+     STRICT, WITHOUT ROWID";
+
+/// The types that the columns were made for: SQLite's own types do not tell a decimal of two
+/// digits from one of three.
+const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_schema \
+     (resource TEXT NOT NULL, field TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (resource, field)) \
+     STRICT, WITHOUT ROWID";
+
+/// What was created for requests that may be repeated, remembered in the transaction that
+/// created it.
+const REQUEST_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_request \
+     (caller TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, resource TEXT NOT NULL, \
+     record TEXT, id INTEGER NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL, \
+     PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID";
+
+const REQUEST_INDEX: &str = "CREATE INDEX IF NOT EXISTS _carafe_request_at ON _carafe_request (at)";
+
+/// Our own tables.
+pub(crate) fn own() -> Vec<Statement> {
+    [COUNT_TABLE, SCHEMA_TABLE, REQUEST_TABLE, REQUEST_INDEX]
+        .map(|text| Statement::new(Dialect::Sqlite, text))
+        .into()
+}
+
+/// The triggers that keep versions, counters and the list of rows waiting for the search
+/// index, whoever writes.
+///
+/// One case escapes them: where another program lets `INSERT OR REPLACE` replace a row without
+/// `PRAGMA recursive_triggers`, SQLite tells nobody of the row that goes, and the counter is one
+/// too high. Checking the integrity finds it.
+pub(crate) fn triggers(resource: &Resource) -> Triggers {
+    Triggers {
+        versions: vec![version_trigger(resource)],
+        counters: count_triggers(resource),
+        search: match resource.search.is_empty() {
+            true => Vec::new(),
+            false => search_triggers(resource),
+        },
+    }
+}
+
+fn trigger(
+    resource: &Resource,
+    ending: &'static str,
+    event: &'static str,
+) -> (Identifier, Statement) {
+    let name = Identifier::new(Dialect::Sqlite, &resource.name, ending);
+    let mut sql = Statement::new(Dialect::Sqlite, "CREATE TRIGGER ");
+    sql.identifier(&name).push(event).name(&resource.name);
+    (name, sql)
+}
+
+fn version_trigger(resource: &Resource) -> Object {
+    let (name, mut sql) = trigger(resource, "__version", " AFTER UPDATE ON ");
+    sql.push(" WHEN NEW._version = OLD._version BEGIN UPDATE ")
+        .name(&resource.name);
+    sql.push(" SET _version = OLD._version + 1 WHERE ");
+    table::id(&mut sql, resource);
+    sql.push(" = NEW.");
+    table::id(&mut sql, resource);
+    sql.push("; END");
+    Object {
+        name,
+        statement: sql,
+    }
+}
+
+fn count_triggers(resource: &Resource) -> Vec<Object> {
+    let soft = resource.delete == Delete::Soft;
+    let mut triggers = Vec::new();
+    let mut add = |ending, event, changes: &'static str| {
+        let (name, mut sql) = trigger(resource, ending, event);
+        sql.push(" BEGIN UPDATE _carafe_count SET ").push(changes);
+        sql.push(" WHERE resource = ")
+            .name_text(&resource.name)
+            .push("; END");
+        triggers.push(Object {
+            name,
+            statement: sql,
+        });
+    };
+    add(
+        "__count_insert",
+        " AFTER INSERT ON ",
+        match soft {
+            true => {
+                "live = live + (NEW._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL)"
+            }
+            false => "live = live + 1",
+        },
+    );
+    add(
+        "__count_delete",
+        " AFTER DELETE ON ",
+        match soft {
+            true => {
+                "live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL)"
+            }
+            false => "live = live - 1",
+        },
+    );
+    if soft {
+        add(
+            "__count_update",
+            " AFTER UPDATE OF _deleted_at ON ",
+            "live = live + (NEW._deleted_at IS NULL) - (OLD._deleted_at IS NULL), \
+             deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL)",
+        );
+    }
+    triggers
+}
+
+fn search_triggers(resource: &Resource) -> Vec<Object> {
+    let soft = resource.delete == Delete::Soft;
+    let wait = |sql: &mut Statement, row: &'static str| {
+        sql.push("INSERT INTO ")
+            .name_with(&resource.name, "__pending")
+            .push(" (id) VALUES (")
+            .push(row);
+        table::id(sql, resource);
+        // An upsert's own rule, because a plain conflict clause gives way to that of the
+        // statement that fires the trigger.
+        sql.push(") ON CONFLICT DO NOTHING; ");
+    };
+    let (insert, mut on_insert) = trigger(resource, "__search_insert", " AFTER INSERT ON ");
+    if soft {
+        on_insert.push(" WHEN NEW._deleted_at IS NULL");
+    }
+    on_insert.push(" BEGIN ");
+    wait(&mut on_insert, "NEW.");
+    on_insert.push("END");
+
+    let (delete, mut on_delete) = trigger(resource, "__search_delete", " AFTER DELETE ON ");
+    on_delete.push(" BEGIN ");
+    wait(&mut on_delete, "OLD.");
+    on_delete.push("END");
+
+    let update = Identifier::new(Dialect::Sqlite, &resource.name, "__search_update");
+    let mut on_update = Statement::new(Dialect::Sqlite, "CREATE TRIGGER ");
+    on_update
+        .identifier(&update)
+        .push(" AFTER UPDATE ON ")
+        .name(&resource.name)
+        .push(" WHEN OLD.");
+    table::id(&mut on_update, resource);
+    on_update.push(" IS NOT NEW.");
+    table::id(&mut on_update, resource);
+    if soft {
+        on_update.push(" OR OLD._deleted_at IS NOT NEW._deleted_at");
+    }
+    for &field in &resource.search {
+        let name = &resource.fields[field].name;
+        on_update
+            .push(" OR OLD.")
+            .name(name)
+            .push(" IS NOT NEW.")
+            .name(name);
+    }
+    on_update.push(" BEGIN ");
+    wait(&mut on_update, "OLD.");
+    wait(&mut on_update, "NEW.");
+    on_update.push("END");
+
+    vec![
+        Object {
+            name: insert,
+            statement: on_insert,
+        },
+        Object {
+            name: delete,
+            statement: on_delete,
+        },
+        Object {
+            name: update,
+            statement: on_update,
+        },
+    ]
+}
+
+/// The index of trigrams over the folded text of live rows.
+///
+/// `detail=full`, so that the index alone answers which rows match and how many: without
+/// positions each hit would have to be read and compared. Contentless, because the text is in
+/// the table already.
+pub(crate) fn search_index(resource: &Resource) -> Object {
+    let name = Identifier::new(Dialect::Sqlite, &resource.name, "__search");
+    let mut sql = Statement::new(Dialect::Sqlite, "CREATE VIRTUAL TABLE ");
+    sql.identifier(&name).push(
+        " USING fts5(text, content='', contentless_delete=1, \
+         tokenize='trigram case_sensitive 1', detail=full)",
+    );
+    Object {
+        name,
+        statement: sql,
+    }
+}
+
+/// The rows whose text has changed since the search index saw them.
+pub(crate) fn pending_table(resource: &Resource) -> Object {
+    let name = Identifier::new(Dialect::Sqlite, &resource.name, "__pending");
+    let mut sql = Statement::new(Dialect::Sqlite, "CREATE TABLE ");
+    sql.identifier(&name)
+        .push(" (id INTEGER PRIMARY KEY) STRICT");
+    Object {
+        name,
+        statement: sql,
+    }
+}
+
+/// Sets the counters of a resource to what its table has.
+pub(crate) fn recount(resource: &Resource) -> Statement {
+    let mut sql = Statement::new(
+        Dialect::Sqlite,
+        "INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ",
+    );
+    sql.bind(resource.name.as_str());
+    sql.push(match resource.delete {
+        Delete::Soft => ", count(*) - count(_deleted_at), count(_deleted_at) FROM ",
+        Delete::Hard => ", count(*), 0 FROM ",
+    });
+    sql.name(&resource.name);
+    sql
+}
+
+/// Makes every row wait for the search index.
+pub(crate) fn all_pending(resource: &Resource) -> Statement {
+    let mut sql = Statement::new(Dialect::Sqlite, "INSERT INTO ");
+    sql.name_with(&resource.name, "__pending")
+        .push(" (id) SELECT ");
+    table::id(&mut sql, resource);
+    sql.push(" FROM ").name(&resource.name);
+    sql
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::ddl::history_table;
+    use crate::ddl::tests::{schema, texts};
+
+    #[test]
+    fn triggers_of_each_resource() {
+        let schema = schema();
+        assert_snapshot!(texts(triggers(&schema.resources[0]).all().cloned().collect()), @r#"
+        CREATE TRIGGER "authors__version" AFTER UPDATE ON "authors" WHEN NEW._version = OLD._version BEGIN UPDATE "authors" SET _version = OLD._version + 1 WHERE _id = NEW._id; END
+        CREATE TRIGGER "authors__count_insert" AFTER INSERT ON "authors" BEGIN UPDATE _carafe_count SET live = live + 1 WHERE resource = 'authors'; END
+        CREATE TRIGGER "authors__count_delete" AFTER DELETE ON "authors" BEGIN UPDATE _carafe_count SET live = live - 1 WHERE resource = 'authors'; END
+        "#);
+        assert_snapshot!(texts(triggers(&schema.resources[1]).all().cloned().collect()), @r#"
+        CREATE TRIGGER "books__version" AFTER UPDATE ON "books" WHEN NEW._version = OLD._version BEGIN UPDATE "books" SET _version = OLD._version + 1 WHERE "id" = NEW."id"; END
+        CREATE TRIGGER "books__count_insert" AFTER INSERT ON "books" BEGIN UPDATE _carafe_count SET live = live + (NEW._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL) WHERE resource = 'books'; END
+        CREATE TRIGGER "books__count_delete" AFTER DELETE ON "books" BEGIN UPDATE _carafe_count SET live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL) WHERE resource = 'books'; END
+        CREATE TRIGGER "books__count_update" AFTER UPDATE OF _deleted_at ON "books" BEGIN UPDATE _carafe_count SET live = live + (NEW._deleted_at IS NULL) - (OLD._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL) WHERE resource = 'books'; END
+        CREATE TRIGGER "books__search_insert" AFTER INSERT ON "books" WHEN NEW._deleted_at IS NULL BEGIN INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
+        CREATE TRIGGER "books__search_delete" AFTER DELETE ON "books" BEGIN INSERT INTO "books__pending" (id) VALUES (OLD."id") ON CONFLICT DO NOTHING; END
+        CREATE TRIGGER "books__search_update" AFTER UPDATE ON "books" WHEN OLD."id" IS NOT NEW."id" OR OLD._deleted_at IS NOT NEW._deleted_at OR OLD."title" IS NOT NEW."title" BEGIN INSERT INTO "books__pending" (id) VALUES (OLD."id") ON CONFLICT DO NOTHING; INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
+        "#);
+    }
+
+    #[test]
+    fn tables_beside() {
+        let schema = schema();
+        let books = &schema.resources[1];
+        let beside = vec![
+            search_index(books),
+            pending_table(books),
+            history_table(Dialect::Sqlite, books),
+        ];
+        assert_snapshot!(texts(beside), @r#"
+        CREATE VIRTUAL TABLE "books__search" USING fts5(text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1', detail=full)
+        CREATE TABLE "books__pending" (id INTEGER PRIMARY KEY) STRICT
+        CREATE TABLE "books__history" (id INTEGER NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT, action TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (id, version)) STRICT, WITHOUT ROWID
+        "#);
+        assert_snapshot!(recount(books).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ?, count(*) - count(_deleted_at), count(_deleted_at) FROM "books""#);
+        assert_snapshot!(recount(&schema.resources[2]).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ?, count(*), 0 FROM "copies""#);
+        assert_snapshot!(all_pending(books).text(), @r#"INSERT INTO "books__pending" (id) SELECT "id" FROM "books""#);
+    }
+}

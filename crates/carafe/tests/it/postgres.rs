@@ -1,0 +1,13 @@
+//! Tests on PostgreSQL.
+
+#[path = "../../../carafe-store/tests/it/postgres.rs"]
+#[expect(dead_code, reason = "shared with the tests of the store")]
+mod database;
+
+pub(crate) use database::TestDatabase;
+
+/// Whether the applications of all tests are to be served over PostgreSQL:
+/// `CARAFE_TEST_ON=postgres`.
+pub(crate) fn is_asked_for() -> bool {
+    database::variable("CARAFE_TEST_ON").is_some_and(|database| database == "postgres")
+}
