@@ -26,6 +26,7 @@ mod process;
 mod properties;
 mod resources;
 mod retries;
+mod sameness;
 mod stock;
 mod todo;
 mod usernames;

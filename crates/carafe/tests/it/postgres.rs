@@ -11,3 +11,12 @@ pub(crate) use database::TestDatabase;
 pub(crate) fn is_asked_for() -> bool {
     database::variable("CARAFE_TEST_ON").is_some_and(|database| database == "postgres")
 }
+
+/// Whether there is a server, said aloud if not.
+pub(crate) fn is_there() -> bool {
+    let there = database::variable("CARAFE_TEST_POSTGRES").is_some();
+    if !there {
+        eprintln!("CARAFE_TEST_POSTGRES names no server: not tested on PostgreSQL");
+    }
+    there
+}

@@ -60,9 +60,13 @@ impl Place {
     /// On PostgreSQL where the tests are run for that, else in a file.
     async fn new() -> Self {
         match crate::postgres::is_asked_for() {
-            true => Place::Postgres(TestDatabase::create().await.expect("a server")),
+            true => Self::postgres().await,
             false => Place::File,
         }
+    }
+
+    async fn postgres() -> Self {
+        Place::Postgres(TestDatabase::create().await.expect("a server"))
     }
 
     fn config(&self, folder: &Path) -> DatabaseConfig {
@@ -119,6 +123,25 @@ impl Drop for Running {
     }
 }
 
+/// A copy of the application in `apps/{name}`.
+fn application_folder(name: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    copy(&workspace().join("apps").join(name), folder.path());
+    folder
+}
+
+/// A folder with a declaration and files (path and text) beside it.
+fn folder_of(declaration: &str, files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("carafe.toml"), declaration).unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
 /// The folder of the workspace.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -135,14 +158,33 @@ impl TestApp {
 
     /// The application in `apps/{name}`, with all of its files.
     pub(crate) async fn of(name: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        copy(&workspace().join("apps").join(name), folder.path());
+        let folder = application_folder(name);
         Self::start(folder, Place::new().await, None).await
     }
 
     /// An application of `declaration`, the text of a `carafe.toml`.
     pub(crate) async fn new(declaration: &str) -> Self {
         Self::with_templates(declaration, &[]).await
+    }
+
+    /// The application in `apps/{name}` over SQLite, however the tests are run.
+    pub(crate) async fn of_on_sqlite(name: &str) -> Self {
+        Self::start(application_folder(name), Place::File, None).await
+    }
+
+    /// The application in `apps/{name}` over PostgreSQL.
+    pub(crate) async fn of_on_postgres(name: &str) -> Self {
+        Self::start(application_folder(name), Place::postgres().await, None).await
+    }
+
+    /// An application of `declaration` over SQLite, however the tests are run.
+    pub(crate) async fn new_on_sqlite(declaration: &str) -> Self {
+        Self::start(folder_of(declaration, &[]), Place::File, None).await
+    }
+
+    /// An application of `declaration` over PostgreSQL.
+    pub(crate) async fn new_on_postgres(declaration: &str) -> Self {
+        Self::start(folder_of(declaration, &[]), Place::postgres().await, None).await
     }
 
     /// An application with templates (name and text) of its own.
@@ -158,13 +200,7 @@ impl TestApp {
 
     /// An application with files (path and text) beside its declaration.
     pub(crate) async fn with_files(declaration: &str, files: &[(&str, &str)]) -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("carafe.toml"), declaration).unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
+        let folder = folder_of(declaration, files);
         Self::start(folder, Place::new().await, None).await
     }
 
