@@ -18,6 +18,8 @@ pub struct Field {
     pub label: String,
     pub help: Option<String>,
     pub placeholder: Option<String>,
+    /// What it was called before: its column is renamed.
+    pub was: Option<Name>,
     pub kind: Kind,
     /// Null is allowed.
     pub optional: bool,
@@ -480,6 +482,7 @@ mod tests {
             label: "Size".to_owned(),
             help: None,
             placeholder: None,
+            was: None,
             kind,
             optional: false,
             default: None,

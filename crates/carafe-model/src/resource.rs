@@ -14,6 +14,8 @@ pub struct Resource {
     /// The position in [`Schema::resources`](crate::schema::Schema::resources).
     pub index: usize,
     pub name: Name,
+    /// What it was called before: its table is renamed.
+    pub was: Option<Name>,
     /// One record, for people: `Note`.
     pub label: String,
     /// Many records, for people: `Notes`.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use carafe_model::field::Field;
 use carafe_model::name::Name;
+use carafe_model::resource::Resource;
 use carafe_model::value::Value;
 
 use crate::dialect::Dialect;
@@ -97,6 +99,12 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The type that a field's column was made for.
+    pub(crate) fn kind(&self, resource: &Resource, field: &Field) -> Option<&str> {
+        let key = (resource.name.to_string(), field.name.to_string());
+        self.kinds.get(&key).map(String::as_str)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.objects.contains_key(name)
     }
@@ -150,7 +158,7 @@ pub(crate) async fn columns(tx: &mut impl Transaction, table: &Name) -> Result<V
 }
 
 /// The first columns of a row, which are texts.
-fn texts<const N: usize>(row: Vec<Value>) -> [String; N] {
+pub(crate) fn texts<const N: usize>(row: Vec<Value>) -> [String; N] {
     let mut texts = row.into_iter().map(|value| match value {
         Value::Text(text) => text,
         Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => String::new(),

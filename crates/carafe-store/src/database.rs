@@ -6,6 +6,7 @@ use carafe_model::schema::Schema;
 
 use crate::dialect::Dialect;
 use crate::error::{Cause, Error, Result};
+use crate::migrate::{Accept, Migrated, Migration, Plan, Progress};
 use crate::postgres::database::Postgres;
 use crate::sqlite::connection::Place;
 use crate::sqlite::database::Sqlite;
@@ -35,15 +36,6 @@ pub enum Durability {
     Normal,
 }
 
-/// What [`Database::migrate`] did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Migrated {
-    /// A sentence a change: ``Created table `notes` ``.
-    pub changes: Vec<String>,
-    /// Positions of the resources whose tables were made now.
-    pub created: Vec<usize>,
-}
-
 impl Database {
     /// Opens `sqlite:PATH` (made if it is not there), `sqlite::memory:` or
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS` (also `postgresql://`).
@@ -70,16 +62,66 @@ impl Database {
         Ok(Self { engine })
     }
 
-    /// Makes what the declaration has and the database lacks: tables, optional columns,
-    /// indexes. Nothing is changed if anything could lose data.
+    /// Makes what the declaration has and the database lacks, after migrations in `files` that
+    /// are new to the database. Everything is done in one transaction or nothing; only indexes on
+    /// large tables of PostgreSQL are made after it, while others write.
     ///
     /// # Errors
     ///
-    /// [`Error::Incompatible`] with every difference.
-    pub async fn migrate(&self, schema: &Arc<Schema>) -> Result<Migrated> {
+    /// [`Error::Incompatible`] with every difference that cannot be made good;
+    /// [`Error::Migration`] for one in `files` that fails.
+    pub async fn migrate(
+        &self,
+        schema: &Arc<Schema>,
+        files: &[Migration],
+        accept: Accept,
+        progress: &Progress,
+    ) -> Result<Migrated> {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.migrate(schema).await,
-            Engine::Postgres(postgres) => postgres.migrate(schema).await,
+            Engine::Sqlite(sqlite) => sqlite.migrate(schema, files, accept, progress).await,
+            Engine::Postgres(postgres) => postgres.migrate(schema, files, accept, progress).await,
+        }
+    }
+
+    /// What [`migrate`](Self::migrate) would do; nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Other`, or `Incompatible` where a file differs from what was applied.
+    pub async fn plan(
+        &self,
+        schema: &Arc<Schema>,
+        files: &[Migration],
+        progress: &Progress,
+    ) -> Result<Plan> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.plan(schema, files, progress).await,
+            Engine::Postgres(postgres) => postgres.plan(schema, files, progress).await,
+        }
+    }
+
+    /// Takes the last migration back as far as it says how, and returns it; `None` where there
+    /// was none. Values that it has dropped stay gone.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`; nothing is changed.
+    pub async fn undo(&self) -> Result<Option<Migration>> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.undo().await,
+            Engine::Postgres(postgres) => postgres.undo().await,
+        }
+    }
+
+    /// The migrations that were applied, in their order.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn migrations(&self) -> Result<Vec<Migration>> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.migrations().await,
+            Engine::Postgres(postgres) => postgres.migrations().await,
         }
     }
 

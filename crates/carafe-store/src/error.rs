@@ -36,6 +36,13 @@ pub enum Error {
     /// The tables differ from the declaration in a way that could lose data; one line each.
     #[error("the database does not fit the declaration: {}", .0.join("; "))]
     Incompatible(Vec<String>),
+    /// A migration that somebody has written failed; nothing was changed.
+    #[error("migration `{name}` failed")]
+    Migration {
+        name: String,
+        #[source]
+        cause: Box<Error>,
+    },
     /// No space on the device. Nothing was stored; reading goes on.
     #[error("the disk is full")]
     Full(#[source] Cause),

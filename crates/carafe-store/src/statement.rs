@@ -283,6 +283,14 @@ impl Statement {
         self
     }
 
+    /// A definition of an index that others need not wait for.
+    pub(crate) fn concurrently(&self) -> Self {
+        Self {
+            text: self.text.replacen(" INDEX ", " INDEX CONCURRENTLY ", 1),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

@@ -20,7 +20,8 @@ use crate::statement::{Parameter, Statement};
 use crate::table;
 use crate::write::{self, Expect, Refusal, Step, Work, Write};
 
-pub use crate::database::{Database, Durability, Migrated};
+pub use crate::database::{Database, Durability};
+pub use crate::migrate::{Accept, Doing, Migrated, Migration, Plan, PlannedStep, Progress, untold};
 pub use crate::write::Action;
 
 /// Which records a read sees.
@@ -471,7 +472,10 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
         let database = Database::open(&url, Durability::Full).unwrap();
-        database.migrate(&schema).await.unwrap();
+        database
+            .migrate(&schema, &[], Accept::Safe, &untold())
+            .await
+            .unwrap();
         let store = Store::new(database.clone(), &schema);
         let insert = |length: usize| {
             let (store, schema) = (store.clone(), Arc::clone(&schema));
@@ -537,7 +541,10 @@ mod tests {
         let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
         let database =
             Database::open(&format!("sqlite:{}", path.display()), Durability::Full).unwrap();
-        database.migrate(&schema).await.unwrap();
+        database
+            .migrate(&schema, &[], Accept::Safe, &untold())
+            .await
+            .unwrap();
         let store = Store::new(database.clone(), &schema);
         let no_wait =
             |connection: &Connection| Ok(connection.busy_timeout(std::time::Duration::ZERO)?);

@@ -18,6 +18,9 @@ pub(crate) trait Transaction {
     /// Runs a statement.
     async fn run(&mut self, statement: &Statement) -> Result<()>;
 
+    /// Runs SQL that a person may have written: any number of statements.
+    async fn batch(&mut self, sql: &str) -> Result<()>;
+
     /// Runs a statement that writes rows of a resource; a unique rule that is broken is an error
     /// of its own.
     async fn write(&mut self, resource: &Resource, statement: &Statement) -> Result<()>;

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::api::{self, Api};
 use super::resource::{self, Defaults, Outline};
 use super::walker::{Item, Section, Spot, later};
-use super::{collision, limits, relation};
+use super::{collision, limits, relation, rename};
 use crate::problem::Problem;
 use crate::resource::Resource;
 use crate::schema::{Limits, Schema};
@@ -215,6 +215,7 @@ fn read_resources(
         resources.push(resource);
         new_paths.extend(new_path.map(|path| (outline.index, path)));
     }
+    rename::check_resources(&outlines, &resources, problems);
     collision::check_new_paths(&new_paths, &resources, prefixes, problems);
     relation::fill_referrers(&mut resources);
     resources

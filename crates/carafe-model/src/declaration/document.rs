@@ -27,7 +27,7 @@ const OF_RECORDS: [(&str, &str); 7] = [
 ];
 
 /// Settings of a field that a member's value has no use for.
-const OF_FIELDS: [&str; 5] = ["optional", "default", "set", "unique", "index"];
+const OF_FIELDS: [&str; 6] = ["optional", "default", "set", "unique", "index", "was"];
 
 /// Whether the resource says that it is of this kind.
 pub(super) fn is_document(section: &Section<'_>, problems: &mut Vec<Problem>) -> bool {

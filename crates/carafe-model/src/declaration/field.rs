@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use super::kind::{Type, read_kind, read_type};
 use super::resource::Outline;
 use super::walker::{Item, Section, Span, later, refuse};
-use super::{literal, pattern};
+use super::{literal, pattern, rename};
 use crate::field::{Field, Pattern, Rules, Set};
 use crate::kind::{Kind, OnDelete};
 use crate::name::Name;
@@ -18,7 +18,7 @@ const LENGTHS: RangeInclusive<usize> = 0..=1_000_000_000;
 
 const EXAMPLE: &str = "{ type = \"string\" }";
 
-const SETTINGS: [&str; 19] = [
+const SETTINGS: [&str; 20] = [
     "type",
     "optional",
     "default",
@@ -38,6 +38,7 @@ const SETTINGS: [&str; 19] = [
     "unique",
     "index",
     "scale",
+    "was",
 ];
 
 /// Settings of other systems, and what is written in place of each.
@@ -127,6 +128,7 @@ pub(super) fn plain(name: Name, kind: Kind) -> Field {
         name,
         help: None,
         placeholder: None,
+        was: None,
         kind,
         optional: false,
         default: None,
@@ -181,6 +183,7 @@ impl Reader<'_> {
         }
         field.help = line("help");
         field.placeholder = line("placeholder");
+        field.was = rename::read(&self.section, problems);
     }
 
     fn flags(&self, field: &mut Field, problems: &mut Vec<Problem>) {

@@ -15,6 +15,7 @@ mod pages;
 mod path;
 mod pattern;
 mod relation;
+mod rename;
 pub(crate) mod reserved;
 mod resource;
 mod sentence;

@@ -9,15 +9,16 @@ use super::field::{self, Declared};
 use super::reserved;
 use super::singular::singular;
 use super::walker::{Item, Section, Span, Spot, later, parse_name, refuse};
-use super::{document, method, pages, relation, sentence};
+use super::{document, method, pages, relation, rename, sentence};
 use crate::key::{KeyKind, KeySpec};
 use crate::name::Name;
 use crate::near::nearest;
 use crate::problem::Problem;
 use crate::resource::{Delete, Lists, Pagination, Put, Resource, Strictness};
 
-const SETTINGS: [&str; 24] = [
+const SETTINGS: [&str; 25] = [
     "kind",
+    "was",
     "label",
     "label_plural",
     "key",
@@ -207,6 +208,7 @@ pub(super) fn read(
     let parent = relation::parent(outline, outlines, &mut fields, problems);
     let links = boolean(section, "links", problems);
     check_names(outline, &fields, links, problems);
+    rename::check_fields(&fields, problems);
     relation::check_children(outline, outlines, &fields, problems);
 
     let columns = Columns {
@@ -224,6 +226,7 @@ pub(super) fn read(
     let resource = Resource {
         index: outline.index,
         name: outline.name.clone(),
+        was: rename::read(section, problems),
         key: outline.key.clone(),
         parent,
         members,

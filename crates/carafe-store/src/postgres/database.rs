@@ -14,10 +14,10 @@ use futures_util::TryStreamExt;
 use tokio_postgres::CancelToken;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::database::{Durability, Migrated};
+use crate::database::Durability;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
-use crate::migrate;
+use crate::migrate::{self, Accept, Doing, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
 use crate::postgres::pipeline;
 use crate::postgres::row::{Bound, PostgresRow, values};
@@ -55,25 +55,55 @@ impl Postgres {
     }
 
     /// Brings the tables to what the declaration says.
-    pub(crate) async fn migrate(&self, schema: &Arc<Schema>) -> Result<Migrated> {
+    pub(crate) async fn migrate(
+        &self,
+        schema: &Arc<Schema>,
+        files: &[Migration],
+        accept: Accept,
+        progress: &Progress,
+    ) -> Result<Migrated> {
+        let client = self.client().await?;
+        check_server(&client).await?;
+        one_at_a_time(&client).await?;
+        let migrated = migrate(&client, schema, files, accept, progress).await;
+        // With a connection that breaks the lock goes too.
+        let _ = client.batch_execute(UNLOCK).await;
+        // What was prepared before may be of other columns.
+        self.pool.manager().statement_caches.clear();
+        migrated
+    }
+
+    /// What [`migrate`](Self::migrate) would do.
+    pub(crate) async fn plan(
+        &self,
+        schema: &Arc<Schema>,
+        files: &[Migration],
+        progress: &Progress,
+    ) -> Result<Plan> {
         let client = self.client().await?;
         check_server(&client).await?;
         client.batch_execute("BEGIN").await?;
         let mut tx = PostgresTransaction(&client);
-        let outcome = migrate::run(&mut tx, schema).await;
-        match outcome {
-            Ok(migrated) => {
-                client.batch_execute("COMMIT").await?;
-                // What was prepared before may be of other columns.
-                self.pool.manager().statement_caches.clear();
-                Ok(migrated)
-            }
-            Err(err) => {
-                // Where the connection is gone, so is the transaction.
-                let _ = client.batch_execute("ROLLBACK").await;
-                Err(err)
-            }
-        }
+        let plan = migrate::plan(&mut tx, schema, files, progress).await;
+        client.batch_execute("ROLLBACK").await?;
+        plan
+    }
+
+    pub(crate) async fn undo(&self) -> Result<Option<Migration>> {
+        let client = self.client().await?;
+        one_at_a_time(&client).await?;
+        client.batch_execute("BEGIN").await?;
+        let undone = migrate::undo(&mut PostgresTransaction(&client)).await;
+        let undone = end(&client, undone).await;
+        // With a connection that breaks the lock goes too.
+        let _ = client.batch_execute(UNLOCK).await;
+        self.pool.manager().statement_caches.clear();
+        undone
+    }
+
+    pub(crate) async fn migrations(&self) -> Result<Vec<Migration>> {
+        let client = self.client().await?;
+        migrate::migrations(&mut PostgresTransaction(&client)).await
     }
 
     /// What is wrong with the counters and the searched texts, a line each.
@@ -364,6 +394,63 @@ impl Drop for CancelWhenDropped {
 /// Takes a connection out of the pool and closes it.
 fn discard(client: Client) {
     drop(Object::take(client));
+}
+
+/// How long a migration waits for another process's.
+const TURN_TRIES: usize = 3000;
+
+/// The number of a lock of ours alone: "carafe" in ASCII, and one.
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(109270189073665)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(109270189073665)";
+
+/// Waits until no other process migrates. It is asked for again and again: who waited in the
+/// server would keep an index from being made beside him.
+async fn one_at_a_time(client: &Client) -> Result<()> {
+    for _ in 0..TURN_TRIES {
+        let row = client.query_one(TRY_LOCK, &[]).await?;
+        if row.get(0) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    Err(failure::unsuitable(
+        "another process is migrating the database, and does not end".to_owned(),
+    ))
+}
+
+async fn migrate(
+    client: &Client,
+    schema: &Schema,
+    files: &[Migration],
+    accept: Accept,
+    progress: &Progress,
+) -> Result<Migrated> {
+    client.batch_execute("BEGIN").await?;
+    let mut tx = PostgresTransaction(client);
+    let outcome = migrate::migrate(&mut tx, schema, files, accept, progress).await;
+    let (migrated, later) = end(client, outcome).await?;
+    for index in later {
+        let title = index.title;
+        progress(Doing { title, rows: None });
+        for statement in index.statements {
+            pipeline::run(client, statement.text(), statement.parameters()).await?;
+        }
+    }
+    Ok(migrated)
+}
+
+async fn end<T>(client: &Client, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Ok(value) => {
+            client.batch_execute("COMMIT").await?;
+            Ok(value)
+        }
+        Err(err) => {
+            // Where the connection is gone, so is the transaction.
+            let _ = client.batch_execute("ROLLBACK").await;
+            Err(err)
+        }
+    }
 }
 
 /// Whether the server is new enough, and its database can hold what Carafe stores.

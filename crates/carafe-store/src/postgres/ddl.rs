@@ -271,6 +271,20 @@ pub(crate) fn search_index(resource: &Resource) -> Object {
     }
 }
 
+/// What makes an index while others write: an interrupted attempt is cleared away first. None of
+/// it can be in a transaction.
+pub(crate) fn index_later(
+    name: &Identifier,
+    index: &Statement,
+    note: Option<Statement>,
+) -> Vec<Statement> {
+    let mut clear = Statement::new(Dialect::Postgres, "DROP INDEX CONCURRENTLY IF EXISTS ");
+    clear.identifier(name);
+    let mut statements = vec![clear, index.concurrently()];
+    statements.extend(note);
+    statements
+}
+
 /// Sets the counters of a resource to what its table has.
 pub(crate) fn recount(resource: &Resource) -> [Statement; 2] {
     let mut forget = Statement::new(

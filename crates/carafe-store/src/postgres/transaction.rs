@@ -27,6 +27,11 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(())
     }
 
+    async fn batch(&mut self, sql: &str) -> Result<()> {
+        self.0.batch_execute(sql).await?;
+        Ok(())
+    }
+
     async fn write(&mut self, resource: &Resource, statement: &Statement) -> Result<()> {
         let answer = pipeline::run(self.0, statement.text(), statement.parameters()).await;
         answer.map_err(|err| failure::of_write(resource, err))?;

@@ -14,9 +14,9 @@ use carafe_model::value::{Row, Value};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::database::{Durability, Migrated};
+use crate::database::Durability;
 use crate::error::{Error, Result};
-use crate::migrate;
+use crate::migrate::{self, Accept, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
 use crate::sqlite::connection::{self, Place};
 use crate::sqlite::failure;
@@ -25,6 +25,7 @@ use crate::sqlite::read;
 use crate::sqlite::readers::{Read, Reader, Readers, locked};
 use crate::sqlite::row::to_record;
 use crate::sqlite::search;
+use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::sqlite::writer::{self, Log, Message, Request};
 use crate::statement::Statement;
 use crate::store::Scope;
@@ -79,9 +80,49 @@ impl Sqlite {
     }
 
     /// Brings the tables to what the declaration says.
-    pub(crate) async fn migrate(&self, schema: &Arc<Schema>) -> Result<Migrated> {
-        let schema = Arc::clone(schema);
-        self.on_writer(move |connection| migrate::on_sqlite(connection, &schema))
+    pub(crate) async fn migrate(
+        &self,
+        schema: &Arc<Schema>,
+        files: &[Migration],
+        accept: Accept,
+        progress: &Progress,
+    ) -> Result<Migrated> {
+        let (schema, files, progress) = (Arc::clone(schema), files.to_vec(), Arc::clone(progress));
+        self.on_writer(move |connection| {
+            in_transaction(connection, |tx| {
+                let migrated = now(migrate::migrate(tx, &schema, &files, accept, &progress))?;
+                // SQLite has one writer in any case: nothing is done later.
+                Ok(migrated.0)
+            })
+        })
+        .await
+    }
+
+    /// What [`migrate`](Self::migrate) would do.
+    pub(crate) async fn plan(
+        &self,
+        schema: &Arc<Schema>,
+        files: &[Migration],
+        progress: &Progress,
+    ) -> Result<Plan> {
+        let (schema, files, progress) = (Arc::clone(schema), files.to_vec(), Arc::clone(progress));
+        self.on_writer(move |connection| {
+            writer::begin(connection)?;
+            let mut tx = SqliteTransaction(connection);
+            let plan = now(migrate::plan(&mut tx, &schema, &files, &progress));
+            writer::rollback(connection);
+            plan
+        })
+        .await
+    }
+
+    pub(crate) async fn undo(&self) -> Result<Option<Migration>> {
+        self.on_writer(|connection| in_transaction(connection, |tx| now(migrate::undo(tx))))
+            .await
+    }
+
+    pub(crate) async fn migrations(&self) -> Result<Vec<Migration>> {
+        self.on_writer(|connection| now(migrate::migrations(&mut SqliteTransaction(connection))))
             .await
     }
 
@@ -306,6 +347,26 @@ impl Sqlite {
     ) -> Result<Vec<Vec<Value>>> {
         self.read_later(move |connection| Ok(read::rows(connection, &statement, bytes_max)?))
             .await
+    }
+}
+
+/// Changes tables, or nothing.
+fn in_transaction<T>(
+    connection: &Connection,
+    change: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<T>,
+) -> Result<T> {
+    // The lock is taken before anything is read: two processes may start at once.
+    writer::begin(connection)?;
+    match change(&mut SqliteTransaction(connection)) {
+        Ok(value) => {
+            writer::commit(connection)?;
+            connection.flush_prepared_statement_cache();
+            Ok(value)
+        }
+        Err(err) => {
+            writer::rollback(connection);
+            Err(err)
+        }
     }
 }
 

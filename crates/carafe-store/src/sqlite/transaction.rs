@@ -40,6 +40,11 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(())
     }
 
+    async fn batch(&mut self, sql: &str) -> Result<()> {
+        self.0.execute_batch(sql)?;
+        Ok(())
+    }
+
     async fn write(&mut self, resource: &Resource, statement: &Statement) -> Result<()> {
         run(self.0, statement).map_err(|err| failure::of_write(resource, err))?;
         Ok(())

@@ -31,6 +31,7 @@ pub(crate) fn field(field: &str, kind: Kind) -> Field {
         label: field.to_owned(),
         help: None,
         placeholder: None,
+        was: None,
         kind,
         optional: false,
         default: None,
@@ -81,6 +82,7 @@ pub(crate) fn resource(resource: &str, fields: Vec<Field>) -> Draft {
         index: 0,
         name: name(resource),
         label: resource.to_owned(),
+        was: None,
         label_plural: resource.to_owned(),
         key: KeySpec {
             field: name("id"),
@@ -124,6 +126,11 @@ pub(crate) fn resource(resource: &str, fields: Vec<Field>) -> Draft {
 }
 
 impl Draft {
+    pub(crate) fn was(mut self, was: &str) -> Self {
+        self.resource.was = Some(name(was));
+        self
+    }
+
     pub(crate) fn hard(mut self) -> Self {
         self.resource.delete = Delete::Hard;
         self

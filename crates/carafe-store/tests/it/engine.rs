@@ -9,7 +9,7 @@ use carafe_model::query::{Query, Search};
 use carafe_model::schema::Schema;
 use carafe_model::value::Row;
 use carafe_store::error::Error;
-use carafe_store::store::{Database, Durability, Scope};
+use carafe_store::store::{Accept, Database, Durability, Scope, untold};
 
 use crate::support::{Bed, field, resource, schema, stamp, text, unique};
 
@@ -143,7 +143,10 @@ fn many_may_open_and_migrate_one_new_file_at_once() {
                     .unwrap();
                 runtime.block_on(async {
                     let database = Database::open(&url, Durability::Full).unwrap();
-                    database.migrate(&notes()).await.unwrap();
+                    database
+                        .migrate(&notes(), &[], Accept::Safe, &untold())
+                        .await
+                        .unwrap();
                     assert_eq!(
                         database.check_integrity().await.unwrap(),
                         Vec::<String>::new()

@@ -8,7 +8,7 @@ use carafe_model::kind::{Kind, OnDelete};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
 use carafe_store::error::Error;
-use carafe_store::store::{Database, Migrated, Store};
+use carafe_store::store::{Accept, Database, Migrated, Migration, Store, untold};
 
 use crate::support::{
     Bed, Draft, field, optional, reference, resource, schema, text, unique, with_default,
@@ -23,7 +23,7 @@ fn one(draft: Draft) -> Arc<Schema> {
 }
 
 async fn migrate(database: &Database, schema: &Arc<Schema>) -> Result<Migrated, Vec<String>> {
-    match database.migrate(schema).await {
+    match database.migrate(schema, &[], Accept::Safe, &untold()).await {
         Ok(migrated) => Ok(migrated),
         Err(Error::Incompatible(lines)) => Err(lines),
         Err(err) => panic!("{err:?}"),
@@ -87,7 +87,6 @@ async fn what_loses_nothing_is_done() {
                 .unwrap();
         }
         let migrated = migrate(&bed.database, &after).await.unwrap();
-        assert_eq!(migrated.created, []);
         assert_eq!(
             migrated.changes,
             [
@@ -95,6 +94,7 @@ async fn what_loses_nothing_is_done() {
                 "Added field `notes.note`",
                 "Added field `notes.state`",
                 "Added field `notes.done`",
+                "Began the history of `notes`",
                 "Made index `notes__unique__title`",
                 "Made index `notes__by__-size__-id`",
             ]
@@ -135,15 +135,14 @@ async fn what_loses_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn what_could_lose_data_is_refused_all_at_once() {
+async fn what_does_not_fit_is_refused_all_at_once() {
     let before = one(resource(
         "notes",
         vec![
             title(),
-            field("size", Kind::Integer),
-            field("price", Kind::Decimal { scale: 2 }),
+            field("size", Kind::String),
+            field("price", Kind::Json),
             optional(field("note", Kind::Text)),
-            field("gone", Kind::String),
             field("code", Kind::String),
         ],
     ));
@@ -151,7 +150,7 @@ async fn what_could_lose_data_is_refused_all_at_once() {
         "notes",
         vec![
             title(),
-            field("size", Kind::String),
+            field("size", Kind::Integer),
             field("price", Kind::Decimal { scale: 3 }),
             field("note", Kind::Text),
             unique(field("code", Kind::String)),
@@ -160,15 +159,8 @@ async fn what_could_lose_data_is_refused_all_at_once() {
     )
     .hard());
     for bed in Bed::each(&before).await {
-        for _ in 0..3 {
-            let values = vec![
-                text("a"),
-                Value::Integer(1),
-                Value::Integer(1),
-                Value::Null,
-                text("g"),
-                text("c"),
-            ];
+        for size in ["7", "7.5", "seven"] {
+            let values = vec![text("a"), text(size), text("1"), Value::Null, text("c")];
             bed.insert("notes", values).await.unwrap();
         }
         let first = bed.get("notes", &Key::Integer(1)).await.unwrap();
@@ -178,11 +170,10 @@ async fn what_could_lose_data_is_refused_all_at_once() {
             lines,
             [
                 "resource `notes`: `delete` is \"hard\" now, but there are records that were deleted softly",
-                "field `notes.size`: the type is string, but the column was made for integer",
-                "field `notes.price`: the type is decimal with scale 3, but the column was made for decimal with scale 2",
+                "field `notes.size`: the type is integer, but the column was made for string and has values that do not fit: 2 has \"7.5\", 3 has \"seven\"",
+                "field `notes.price`: the type is decimal with scale 3, but the column was made for json",
                 "field `notes.note`: it is not optional any more, but there are records without a value",
                 "field `notes.fresh`: it is new and has no value for the records that are there; give it a default, or make it optional",
-                "resource `notes`: the table has a column `gone` that must not be null and is no field any more; declare the field again, or drop the column",
                 "resource `notes`: `code` must be unique now, but there are records with the same value",
             ]
         );
@@ -312,7 +303,10 @@ async fn older_plans_go_on_after_a_migration() {
     ]);
     let bed = Bed::file(&sorted).await;
     bed.insert("beta", vec![text("first")]).await.unwrap();
-    bed.database.migrate(&plain).await.unwrap();
+    bed.database
+        .migrate(&plain, &[], Accept::Safe, &untold())
+        .await
+        .unwrap();
     bed.insert("beta", vec![text("needle")]).await.unwrap();
     assert_eq!(bed.all("beta").await.1, 2, "the index of its order is gone");
     // The index of `alpha` is gone, which keeps that of `beta` from nothing.
@@ -348,7 +342,10 @@ async fn a_resource_that_is_gone_refers_to_nothing() {
         .await
         .unwrap();
     let alone = one(resource("users", vec![title()]).hard());
-    bed.database.migrate(&alone).await.unwrap();
+    bed.database
+        .migrate(&alone, &[], Accept::Safe, &untold())
+        .await
+        .unwrap();
     let store = Store::new(bed.database.clone(), &alone);
     store
         .delete(&alone.resources[0], &user, crate::support::stamp())
@@ -375,5 +372,396 @@ async fn a_new_unique_field_with_a_default_is_refused_where_it_repeats() {
     bed.insert("notes", vec![text("b")]).await.unwrap();
     let refused = migrate(&bed.database, &wider).await;
     assert!(refused.is_err_and(|lines| lines[0].contains("`code` must be unique")));
+    bed.finish().await;
+}
+
+/// A store over a database whose declaration has changed.
+fn over(bed: Bed, schema: &Arc<Schema>) -> Bed {
+    let store = Store::new(bed.database.clone(), schema);
+    Bed {
+        store,
+        schema: Arc::clone(schema),
+        ..bed
+    }
+}
+
+fn renamed(mut field: Field, was: &str) -> Field {
+    field.was = Some(crate::support::name(was));
+    field
+}
+
+#[tokio::test]
+async fn what_is_renamed_keeps_its_records() {
+    let before = schema(vec![
+        resource("memos", vec![unique(title()), field("size", Kind::Integer)])
+            .search(&["title"])
+            .order(&["-size"])
+            .history(),
+        resource(
+            "tags",
+            vec![title(), reference("memo", "memos", OnDelete::Cascade)],
+        ),
+    ]);
+    let after = schema(vec![
+        resource(
+            "notes",
+            vec![
+                unique(renamed(field("name", Kind::String), "title")),
+                field("size", Kind::Integer),
+            ],
+        )
+        .was("memos")
+        .search(&["name"])
+        .order(&["-size"])
+        .history(),
+        resource(
+            "tags",
+            vec![
+                title(),
+                renamed(reference("note", "notes", OnDelete::Cascade), "memo"),
+            ],
+        ),
+    ]);
+    for bed in Bed::each(&before).await {
+        let values = |name: &str| vec![text(name), Value::Integer(1)];
+        let gone = bed.insert("memos", values("gone")).await.unwrap();
+        let tag = vec![text("a tag"), Value::Integer(gone.id)];
+        bed.insert("tags", tag).await.unwrap();
+        bed.delete("memos", &gone).await.unwrap();
+        bed.insert("memos", values("alpha")).await.unwrap();
+        let plan = bed.database.plan(&after, &[], &untold()).await.unwrap();
+        let titles: Vec<_> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+        assert_eq!(
+            titles[..3],
+            [
+                "Renamed table `memos` to `notes`",
+                "Renamed field `notes.title` to `notes.name`",
+                "Renamed field `tags.memo` to `tags.note`",
+            ]
+        );
+        assert!(!plan.steps.iter().any(|step| step.loses_data));
+        assert_eq!(bed.all("memos").await.1, 1, "a plan changes nothing");
+        migrate(&bed.database, &after).await.unwrap();
+        let bed = over(bed, &after);
+        assert_eq!(bed.all("notes").await.1, 1);
+        assert_eq!(bed.find("notes", "ALPH").await.1, 1);
+        let gone = bed.deleted("notes", &Key::Integer(1)).await.unwrap();
+        bed.restore("notes", &gone).await.unwrap();
+        assert_eq!(
+            bed.all("tags").await.1,
+            1,
+            "restored with what it took along"
+        );
+        let notes = bed.resource("notes");
+        let history = bed.store.history(notes, 1, 9).await.unwrap();
+        assert_eq!(history.len(), 3);
+        assert!(
+            history
+                .iter()
+                .all(|version| version.values[0] == text("gone"))
+        );
+        let next = bed.insert("notes", values("new")).await.unwrap();
+        assert_eq!(next.id, 3);
+        assert_eq!(
+            migrate(&bed.database, &after).await,
+            Ok(Migrated::default())
+        );
+        // And back, as the migration says itself.
+        let undone = bed.database.undo().await.unwrap().expect("a migration");
+        assert!(undone.name.ends_with("_rename_memos"), "{}", undone.name);
+        let bed = over(bed, &before);
+        assert_eq!(
+            migrate(&bed.database, &before)
+                .await
+                .map(|migrated| migrated.made),
+            Ok(None),
+            "nothing but upkeep is left to do"
+        );
+        assert_eq!(bed.all("memos").await.1, 3);
+        assert_eq!(bed.find("memos", "alph").await.1, 1);
+        bed.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn values_become_those_of_a_new_type() {
+    let kinds = |kinds: [Kind; 8]| {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let fields = { names }.into_iter().zip(kinds);
+        one(resource(
+            "things",
+            fields
+                .map(|(name, kind)| optional(field(name, kind)))
+                .collect(),
+        )
+        .order(&["a"])
+        .search(&[]))
+    };
+    let decimal = |scale| Kind::Decimal { scale };
+    let before = kinds([
+        Kind::Integer,
+        Kind::String,
+        decimal(2),
+        Kind::Boolean,
+        Kind::String,
+        Kind::Datetime,
+        Kind::Number,
+        decimal(3),
+    ]);
+    let after = kinds([
+        Kind::String,
+        Kind::Integer,
+        decimal(4),
+        Kind::Integer,
+        decimal(2),
+        Kind::String,
+        Kind::Integer,
+        Kind::Text,
+    ]);
+    let moment = "2026-01-31T12:00:00.123456Z";
+    let old = [
+        Value::Integer(-42),
+        text("9223372036854775807"),
+        Value::Integer(-1999),
+        Value::Boolean(true),
+        text("-12.50"),
+        text(moment),
+        Value::Number(3.0),
+        Value::Integer(-5),
+    ];
+    let new = [
+        text("-42"),
+        Value::Integer(i64::MAX),
+        Value::Integer(-199_900),
+        Value::Integer(1),
+        Value::Integer(-1250),
+        text(moment),
+        Value::Integer(3),
+        text("-0.005"),
+    ];
+    for bed in Bed::each(&before).await {
+        bed.insert("things", old.to_vec()).await.unwrap();
+        bed.insert("things", vec![Value::Null; 8]).await.unwrap();
+        let changes = migrate(&bed.database, &after).await.unwrap().changes;
+        assert_eq!(
+            changes[0],
+            "Converted field `things.a` from integer to string"
+        );
+        let bed = over(bed, &after);
+        let first = bed.get("things", &Key::Integer(1)).await.unwrap();
+        assert_eq!(
+            (first.version, first.values.as_slice()),
+            (1, new.as_slice())
+        );
+        let second = bed.get("things", &Key::Integer(2)).await.unwrap();
+        assert_eq!(second.values, vec![Value::Null; 8]);
+        assert_eq!(
+            migrate(&bed.database, &after).await,
+            Ok(Migrated::default())
+        );
+        bed.database.undo().await.unwrap().expect("a migration");
+        let bed = over(bed, &before);
+        let left = migrate(&bed.database, &before).await.unwrap();
+        assert_eq!(left.made, None);
+        let first = bed.get("things", &Key::Integer(1)).await.unwrap();
+        assert_eq!(first.values, old);
+        bed.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_declared_no_more_goes_when_somebody_agrees() {
+    let before = schema(vec![
+        resource("notes", vec![title(), unique(field("code", Kind::String))])
+            .search(&["title", "code"])
+            .history(),
+        resource("old", vec![title()]).history(),
+    ]);
+    let after = one(resource("notes", vec![title()])
+        .search(&["title"])
+        .history());
+    for bed in Bed::each(&before).await {
+        for (name, code) in [("a", "1"), ("b", "2")] {
+            bed.insert("notes", vec![text(name), text(code)])
+                .await
+                .unwrap();
+        }
+        bed.insert("old", vec![text("x")]).await.unwrap();
+        let migrated = migrate(&bed.database, &after).await.unwrap();
+        assert_eq!(
+            migrated.changes[0],
+            "Let column `notes.code`, which is no field any more, be null"
+        );
+        let bed = over(bed, &after);
+        bed.insert("notes", vec![text("c")]).await.unwrap();
+        let plan = bed.database.plan(&after, &[], &untold()).await.unwrap();
+        let lossy: Vec<_> = plan.steps.iter().filter(|step| step.loses_data).collect();
+        let titles: Vec<_> = lossy.iter().map(|step| step.title.as_str()).collect();
+        assert_eq!(
+            titles,
+            ["Dropped field `notes.code`", "Dropped table `old`"]
+        );
+        assert!(plan.is_empty(), "a server can start all the same");
+        let all = bed
+            .database
+            .migrate(&after, &[], Accept::Loss, &untold())
+            .await
+            .unwrap();
+        assert_eq!(all.changes[..2], titles);
+        let plan = bed.database.plan(&after, &[], &untold()).await.unwrap();
+        assert_eq!(plan, carafe_store::store::Plan::default());
+        assert_eq!(bed.all("notes").await.1, 3);
+        assert_eq!(bed.find("notes", "a").await.1, 1);
+        bed.finish().await;
+    }
+}
+
+/// What was done to one database is done to another, on either engine, by the files that were
+/// written; and a person's own SQL with them.
+#[tokio::test]
+async fn migrations_are_done_again_elsewhere() {
+    let first = one(resource("notes", vec![title()]).search(&["title"]));
+    let second = one(resource(
+        "notes",
+        vec![
+            renamed(field("name", Kind::String), "title"),
+            with_default(
+                field("rank", Kind::Decimal { scale: 2 }),
+                Value::Integer(150),
+            ),
+        ],
+    )
+    .search(&["name"]));
+    let mut files = Vec::new();
+    let scratch = Bed::memory(&schema(vec![])).await;
+    for schema in [&first, &second] {
+        let made = scratch
+            .database
+            .migrate(schema, &[], Accept::Safe, &untold())
+            .await
+            .unwrap()
+            .made
+            .expect("a migration");
+        files.push(made);
+    }
+    let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["0001_create_notes", "0002_rename_notes_title"]);
+    files.push(Migration {
+        name: "0003_fill".to_owned(),
+        text: "INSERT INTO notes (name) VALUES ('by hand');\n-- undo both\nDELETE FROM notes;\n"
+            .to_owned(),
+    });
+    for bed in Bed::each(&schema(vec![])).await {
+        let plan = bed.database.plan(&second, &files, &untold()).await.unwrap();
+        assert_eq!(plan.files, files);
+        let done = bed
+            .database
+            .migrate(&second, &files, Accept::Safe, &untold())
+            .await
+            .unwrap();
+        assert_eq!(done.made, None, "the files said it all: {:?}", done.changes);
+        assert_eq!(bed.database.migrations().await.unwrap(), files);
+        let bed = over(bed, &second);
+        let note = bed.get("notes", &Key::Integer(1)).await.unwrap();
+        assert_eq!(note.values, [text("by hand"), Value::Integer(150)]);
+        assert_eq!(bed.find("notes", "HAND").await.1, 1);
+        let again = bed
+            .database
+            .migrate(&second, &files, Accept::Safe, &untold())
+            .await;
+        assert_eq!(again.unwrap(), Migrated::default());
+        // A file that has changed since is not what was applied.
+        let mut edited = files.clone();
+        edited[1].text.push_str("SELECT 1;\n");
+        let refused = bed.database.plan(&second, &edited, &untold()).await;
+        assert!(
+            matches!(refused, Err(Error::Incompatible(_))),
+            "{refused:?}"
+        );
+        for expected in files.iter().rev() {
+            let undone = bed.database.undo().await.unwrap();
+            assert_eq!(undone.as_ref(), Some(expected));
+        }
+        assert_eq!(bed.database.undo().await.unwrap(), None);
+        bed.finish().await;
+    }
+    scratch.finish().await;
+}
+
+/// A migration that fails halfway leaves nothing behind.
+#[tokio::test]
+async fn a_migration_is_all_or_nothing() {
+    let notes = one(resource("notes", vec![title()]));
+    let files = [Migration {
+        name: "0001_bad".to_owned(),
+        text: "CREATE TABLE extra (a integer);\n-- step: two\nINSERT INTO nowhere VALUES (1);\n"
+            .to_owned(),
+    }];
+    for bed in Bed::each(&schema(vec![])).await {
+        let failed = bed
+            .database
+            .migrate(&notes, &files, Accept::Safe, &untold())
+            .await;
+        let is_named = matches!(&failed, Err(Error::Migration { name, .. }) if name == "0001_bad");
+        assert!(is_named, "{failed:?}");
+        let plan = bed.database.plan(&notes, &[], &untold()).await.unwrap();
+        assert_eq!(plan.steps[0].title, "Created table `notes`");
+        let fine = [Migration {
+            name: "0001_bad".to_owned(),
+            text: "CREATE TABLE extra (a integer);\n".to_owned(),
+        }];
+        let done = bed
+            .database
+            .migrate(&notes, &fine, Accept::Safe, &untold())
+            .await
+            .unwrap();
+        assert_eq!(
+            done.changes,
+            ["Applied `0001_bad`", "Created table `notes`"]
+        );
+        bed.finish().await;
+    }
+}
+
+/// An index on a large table of PostgreSQL is made while others write, also after an attempt
+/// that was interrupted.
+#[tokio::test]
+async fn an_index_on_a_large_table_keeps_nobody_waiting() {
+    let before = one(resource(
+        "notes",
+        vec![title(), field("size", Kind::Integer)],
+    ));
+    let sorted =
+        || resource("notes", vec![title(), field("size", Kind::Integer)]).order(&["-size"]);
+    let after = one(sorted());
+    let Some(bed) = Bed::postgres(&before).await else {
+        return;
+    };
+    bed.as_other(
+        "INSERT INTO notes (title, size) SELECT 'n' || n, n FROM generate_series(1, 120000) AS n",
+    )
+    .await;
+    let plan = bed.database.plan(&after, &[], &untold()).await.unwrap();
+    assert!(plan.steps.iter().all(|step| !step.locks), "{plan:?}");
+    bed.as_other(
+        "CREATE INDEX \"notes__by__-size__-id\" ON notes (title); \
+         UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = '\"notes__by__-size__-id\"'::regclass",
+    )
+    .await;
+    let done = migrate(&bed.database, &after).await.unwrap();
+    assert_eq!(done.changes, ["Made index `notes__by__-size__-id`"]);
+    assert_eq!(
+        migrate(&bed.database, &after).await,
+        Ok(Migrated::default())
+    );
+    let walked = "SELECT count(*) FROM pg_index WHERE indisvalid AND \
+                  indexrelid = '\"notes__by__-size__-id\"'::regclass AND indnkeyatts = 2";
+    assert_eq!(bed.read_as_other(walked).await, 1);
+    let converted = one(resource(
+        "notes",
+        vec![title(), field("size", Kind::Decimal { scale: 1 })],
+    ));
+    let plan = bed.database.plan(&converted, &[], &untold()).await.unwrap();
+    assert!(plan.steps.iter().any(|step| step.locks), "{plan:?}");
     bed.finish().await;
 }

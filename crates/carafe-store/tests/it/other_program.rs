@@ -6,7 +6,7 @@ use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::schema::Schema;
 use carafe_store::error::Error;
-use carafe_store::store::{Database, Durability, Store};
+use carafe_store::store::{Accept, Database, Durability, Store, untold};
 
 use crate::support::{Bed, field, resource, schema, stamp, text, titles};
 
@@ -104,7 +104,11 @@ async fn two_stores_share_a_file() {
     let url = format!("sqlite:{}", bed.path().display());
     let database = Database::open(&url, Durability::Full).unwrap();
     assert_eq!(
-        database.migrate(&bed.schema).await.unwrap().changes,
+        database
+            .migrate(&bed.schema, &[], Accept::Safe, &untold())
+            .await
+            .unwrap()
+            .changes,
         Vec::<String>::new()
     );
     let second = Store::new(database.clone(), &bed.schema);

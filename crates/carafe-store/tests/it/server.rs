@@ -9,7 +9,7 @@ use carafe_model::kind::{Kind, OnDelete};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
 use carafe_store::error::Error;
-use carafe_store::store::{Database, Durability, Store};
+use carafe_store::store::{Accept, Database, Durability, Store, untold};
 
 use crate::postgres::Server;
 use crate::support::{Bed, field, optional, reference, resource, schema, stamp, text, unique};
@@ -339,7 +339,10 @@ async fn a_server_that_comes_back_is_used_again() {
     };
     let schema = library();
     let database = Database::open(&server.url(), Durability::Full).unwrap();
-    database.migrate(&schema).await.unwrap();
+    database
+        .migrate(&schema, &[], Accept::Safe, &untold())
+        .await
+        .unwrap();
     let store = Store::new(database.clone(), &schema);
     let authors = &schema.resources[0];
     let insert = |name: &'static str| store.insert(authors, None, vec![text(name)], stamp(), None);

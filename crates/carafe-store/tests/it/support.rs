@@ -11,7 +11,7 @@ use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
 use carafe_store::error::Result;
-use carafe_store::store::{Database, Durability, Scope, Stamp, Store};
+use carafe_store::store::{Accept, Database, Durability, Scope, Stamp, Store, untold};
 
 pub(crate) use crate::draft::*;
 pub(crate) use crate::postgres::TestDatabase;
@@ -74,7 +74,10 @@ impl Bed {
             Place::Postgres(database) => database.url(),
         };
         let database = Database::open(&url, Durability::Full).expect("open");
-        database.migrate(schema).await.expect("migrate");
+        database
+            .migrate(schema, &[], Accept::Safe, &untold())
+            .await
+            .expect("migrate");
         let store = Store::new(database.clone(), schema);
         Self {
             database,

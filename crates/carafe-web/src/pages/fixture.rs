@@ -27,6 +27,7 @@ pub(crate) fn field(name: &str, kind: Kind) -> Field {
         name,
         help: None,
         placeholder: None,
+        was: None,
         kind,
         optional: false,
         default: None,
@@ -53,6 +54,7 @@ fn resource(index: usize, name: &str, label: &str, fields: Vec<Field>) -> Resour
         index,
         name: Name::parse(name).unwrap(),
         label: label.to_owned(),
+        was: None,
         label_plural: format!("{label}s"),
         key: KeySpec {
             field: Name::parse("id").unwrap(),

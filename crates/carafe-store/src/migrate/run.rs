@@ -1,0 +1,367 @@
+//! Carrying a plan out, in a transaction of the caller's.
+
+use carafe_model::name::Name;
+use carafe_model::schema::Schema;
+
+use crate::catalog::{self, Catalog};
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::migrate::change::Change;
+use crate::migrate::facts::{Facts, Purpose};
+use crate::migrate::migration::Migration;
+use crate::migrate::{
+    Accept, Doing, Later, Migrated, Plan, PlannedStep, Progress, plan as planning, upkeep,
+};
+use crate::statement::{Identifier, Statement};
+use crate::transaction::Transaction;
+use crate::{postgres, sqlite, write};
+
+/// Rows from which on a table counts as large: reading or writing all of it is felt.
+const LARGE_ROWS: u64 = 100_000;
+
+/// The migrations that were done, in their order.
+const SQLITE_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
+     (position INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, \
+     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) STRICT";
+
+const POSTGRES_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
+     (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE, \
+     text text NOT NULL, at timestamp with time zone NOT NULL DEFAULT now())";
+
+/// Migrates: first by files that are new to the database, then by the declaration.
+pub(crate) async fn migrate(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    files: &[Migration],
+    accept: Accept,
+    progress: &Progress,
+) -> Result<(Migrated, Vec<Later>)> {
+    let dialect = tx.dialect();
+    make_own(tx).await?;
+    let known = migrations(tx).await?;
+    let mut migrated = Migrated::default();
+    for file in pending(&known, files)? {
+        let title = format!("Applied `{}`", file.name);
+        say(progress, &title);
+        apply(tx, &file).await?;
+        record(tx, &file).await?;
+        migrated.changes.push(title);
+    }
+    let mut changes = rename(tx, schema, progress).await?;
+    let facts = Facts::read(tx, schema, Purpose::Migration, progress).await?;
+    let plan = planning::plan(dialect, schema, &facts);
+    if !plan.differences.is_empty() {
+        return Err(Error::Incompatible(plan.differences));
+    }
+    let wanted = plan.changes.into_iter();
+    for change in wanted.filter(|change| accept == Accept::Loss || !change.loses_data()) {
+        carry_out(tx, &change, progress).await?;
+        changes.push(change);
+    }
+    migrated.changes.extend(changes.iter().map(Change::title));
+    if !changes.is_empty() {
+        let mut names: Vec<String> = known.into_iter().map(|known| known.name).collect();
+        names.extend(files.iter().map(|file| file.name.clone()));
+        let made = Migration::of_changes(&changes, &names);
+        record(tx, &made).await?;
+        migrated.made = Some(made);
+    }
+    let later = keep_up(tx, schema, &mut migrated, progress).await?;
+    Ok((migrated, later))
+}
+
+/// What would be done. The caller rolls back: what has an old name is renamed for a moment.
+pub(crate) async fn plan(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    files: &[Migration],
+    progress: &Progress,
+) -> Result<Plan> {
+    let dialect = tx.dialect();
+    let catalog = Catalog::read(tx).await?;
+    let known = match catalog.has("_carafe_migration") {
+        true => migrations(tx).await?,
+        false => Vec::new(),
+    };
+    let files = pending(&known, files)?;
+    if !files.is_empty() {
+        return Ok(Plan {
+            files,
+            ..Plan::default()
+        });
+    }
+    let mut plan = Plan::default();
+    let renamed = renames(tx, schema, &catalog).await?;
+    for change in &renamed {
+        // The name alone, without what depends on it.
+        if let Some(statement) = change.forward(dialect).first() {
+            without_triggers(tx, change.without_triggers()).await?;
+            tx.run(statement).await?;
+        }
+    }
+    let facts = Facts::read(tx, schema, Purpose::Plan, progress).await?;
+    let planned = planning::plan(dialect, schema, &facts);
+    plan.differences = planned.differences;
+    let is_large = |table: &Name| {
+        let resource = schema.resource(table.as_str());
+        let table = resource.and_then(|resource| facts.tables.get(&resource.index));
+        table.is_some_and(|table| table.rows >= LARGE_ROWS)
+    };
+    for change in renamed.iter().chain(&planned.changes) {
+        let statements = change.forward(dialect);
+        plan.steps.push(PlannedStep {
+            title: change.title(),
+            sql: statements.iter().map(|sql| sql.text().to_owned()).collect(),
+            loses_data: change.loses_data(),
+            locks: change.rewrites().is_some_and(is_large),
+        });
+    }
+    for work in upkeep::plan(dialect, schema, &facts).works {
+        let table_is_large = work.reads.as_ref().is_some_and(is_large);
+        let beside_others = dialect == Dialect::Postgres && work.index.is_some();
+        if let Some(title) = work.title.filter(|_| work.is_news || table_is_large) {
+            plan.steps.push(PlannedStep {
+                title,
+                sql: vec![work.statement.text().to_owned()],
+                loses_data: false,
+                locks: table_is_large && !beside_others,
+            });
+        }
+    }
+    Ok(plan)
+}
+
+/// Takes the last migration back, and returns it.
+pub(crate) async fn undo(tx: &mut impl Transaction) -> Result<Option<Migration>> {
+    make_own(tx).await?;
+    let Some(last) = migrations(tx).await?.pop() else {
+        return Ok(None);
+    };
+    let steps = last.steps(tx.dialect());
+    for step in steps.iter().rev() {
+        drop_triggers(tx, step.without_triggers.iter().map(String::as_str)).await?;
+        // What was renamed is called by its new name now.
+        let named = tables_in(&step.undo);
+        drop_triggers(tx, named.iter().map(String::as_str)).await?;
+        tx.batch(&step.undo).await?;
+    }
+    let mut forget = Statement::new(tx.dialect(), "DELETE FROM _carafe_migration WHERE name = ");
+    forget.bind(last.name.as_str());
+    tx.run(&forget).await?;
+    Ok(Some(last))
+}
+
+/// The migrations that were done, in their order.
+pub(crate) async fn migrations(tx: &mut impl Transaction) -> Result<Vec<Migration>> {
+    let all = "SELECT name, text FROM _carafe_migration ORDER BY position";
+    let rows = tx.rows(&Statement::new(tx.dialect(), all)).await?;
+    let migration = |row| {
+        let [name, text] = catalog::texts(row);
+        Migration { name, text }
+    };
+    Ok(rows.into_iter().map(migration).collect())
+}
+
+async fn make_own(tx: &mut impl Transaction) -> Result<()> {
+    let dialect = tx.dialect();
+    let (table, own) = match dialect {
+        Dialect::Sqlite => (SQLITE_TABLE, sqlite::ddl::own()),
+        Dialect::Postgres => {
+            // Two processes may start at once.
+            tx.run(&write::one_at_a_time()).await?;
+            (POSTGRES_TABLE, postgres::ddl::own())
+        }
+    };
+    tx.run(&Statement::new(dialect, table)).await?;
+    for statement in &own {
+        tx.run(statement).await?;
+    }
+    Ok(())
+}
+
+/// The files that were not done yet, in the order of their names.
+fn pending(known: &[Migration], files: &[Migration]) -> Result<Vec<Migration>> {
+    let mut changed = Vec::new();
+    let mut pending = Vec::new();
+    for file in files {
+        match known.iter().find(|known| known.name == file.name) {
+            None => pending.push(file.clone()),
+            Some(known)
+                if known.steps(Dialect::Sqlite) != file.steps(Dialect::Sqlite)
+                    || known.steps(Dialect::Postgres) != file.steps(Dialect::Postgres) =>
+            {
+                changed.push(format!(
+                    "migration `{}` was applied in another form than its file has now; \
+                     what is to change further belongs in a new one",
+                    file.name
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    if !changed.is_empty() {
+        return Err(Error::Incompatible(changed));
+    }
+    pending.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(pending)
+}
+
+async fn apply(tx: &mut impl Transaction, file: &Migration) -> Result<()> {
+    for step in file.steps(tx.dialect()) {
+        drop_triggers(tx, step.without_triggers.iter().map(String::as_str)).await?;
+        let applied = tx.batch(&step.sql).await;
+        applied.map_err(|err| Error::Migration {
+            name: file.name.clone(),
+            cause: Box::new(err),
+        })?;
+    }
+    Ok(())
+}
+
+async fn record(tx: &mut impl Transaction, migration: &Migration) -> Result<()> {
+    let mut sql = Statement::new(
+        tx.dialect(),
+        "INSERT INTO _carafe_migration (name, text) VALUES (",
+    );
+    sql.bind(migration.name.as_str())
+        .push(", ")
+        .bind(migration.text.as_str())
+        .push(")");
+    tx.run(&sql).await
+}
+
+/// Gives everything its new name, and returns what was renamed.
+async fn rename(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    progress: &Progress,
+) -> Result<Vec<Change>> {
+    let catalog = Catalog::read(tx).await?;
+    let tables = planning::renamed_tables(tx.dialect(), schema, &catalog);
+    for change in &tables {
+        carry_out(tx, change, progress).await?;
+    }
+    let columns = renamed_columns(tx, schema).await?;
+    for change in &columns {
+        carry_out(tx, change, progress).await?;
+    }
+    Ok(tables.into_iter().chain(columns).collect())
+}
+
+/// As [`rename`], but nothing is renamed; columns of renamed tables are looked for in the old
+/// ones.
+async fn renames(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    catalog: &Catalog,
+) -> Result<Vec<Change>> {
+    let mut changes = planning::renamed_tables(tx.dialect(), schema, catalog);
+    for resource in &schema.resources {
+        let there = match &resource.was {
+            Some(was) if !catalog.has(resource.name.as_str()) => was,
+            _ => &resource.name,
+        };
+        let columns = catalog::columns(tx, there).await?;
+        changes.extend(planning::renamed_columns(resource, &columns));
+    }
+    Ok(changes)
+}
+
+async fn renamed_columns(tx: &mut impl Transaction, schema: &Schema) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for resource in &schema.resources {
+        let columns = catalog::columns(tx, &resource.name).await?;
+        changes.extend(planning::renamed_columns(resource, &columns));
+    }
+    Ok(changes)
+}
+
+async fn carry_out(tx: &mut impl Transaction, change: &Change, progress: &Progress) -> Result<()> {
+    say(progress, &change.title());
+    without_triggers(tx, change.without_triggers()).await?;
+    for statement in change.forward(tx.dialect()) {
+        tx.run(&statement).await?;
+    }
+    Ok(())
+}
+
+async fn without_triggers(tx: &mut impl Transaction, tables: Vec<&Name>) -> Result<()> {
+    drop_triggers(tx, tables.into_iter().map(Name::as_str)).await
+}
+
+/// Drops the triggers of ours on some tables; the upkeep makes them anew.
+async fn drop_triggers<'t>(
+    tx: &mut impl Transaction,
+    tables: impl Iterator<Item = &'t str>,
+) -> Result<()> {
+    let tables: Vec<Name> = tables.filter_map(|table| Name::parse(table).ok()).collect();
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let catalog = Catalog::read(tx).await?;
+    for table in &tables {
+        for trigger in catalog.ours(table, "trigger") {
+            let mut sql = Statement::new(tx.dialect(), "DROP TRIGGER ");
+            sql.identifier(&Identifier::found(&trigger));
+            if tx.dialect() == Dialect::Postgres {
+                sql.push(" ON ").name(table);
+            }
+            tx.run(&sql).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The names that stand in quotes in a text.
+fn tables_in(sql: &str) -> Vec<String> {
+    let quoted = sql.split('"').skip(1).step_by(2);
+    quoted.map(str::to_owned).collect()
+}
+
+/// Brings everything beside the columns to what it should be. Indexes that are better made while
+/// others write are returned.
+async fn keep_up(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+    migrated: &mut Migrated,
+    progress: &Progress,
+) -> Result<Vec<Later>> {
+    let dialect = tx.dialect();
+    let facts = Facts::read(tx, schema, Purpose::Upkeep, progress).await?;
+    let is_large = |table: &Name| {
+        let resource = schema.resource(table.as_str());
+        let table = resource.and_then(|resource| facts.tables.get(&resource.index));
+        table.is_some_and(|table| table.rows >= LARGE_ROWS)
+    };
+    let mut later = Vec::new();
+    let mut works = upkeep::plan(dialect, schema, &facts)
+        .works
+        .into_iter()
+        .peekable();
+    while let Some(work) = works.next() {
+        if let Some(title) = &work.title {
+            say(progress, title);
+        }
+        let large = work.reads.as_ref().is_some_and(is_large);
+        match &work.index {
+            Some(index) if large && dialect == Dialect::Postgres => {
+                // With the note on its definition, which follows.
+                let note = works.next().map(|note| note.statement);
+                later.push(Later {
+                    title: work.title.clone().unwrap_or_default(),
+                    statements: postgres::ddl::index_later(index, &work.statement, note),
+                });
+            }
+            _ => tx.run(&work.statement).await?,
+        }
+        migrated.changes.extend(work.title.filter(|_| work.is_news));
+    }
+    Ok(later)
+}
+
+fn say(progress: &Progress, title: &str) {
+    progress(Doing {
+        title: title.to_owned(),
+        rows: None,
+    });
+}
