@@ -12,4 +12,4 @@ USER carafe
 VOLUME /data
 EXPOSE 5000
 ENTRYPOINT ["carafe"]
-CMD ["serve", "/app", "--host", "0.0.0.0", "--env", "production", "--database", "sqlite:/data/data.db"]
+CMD ["serve", "/app", "--host", "0.0.0.0", "--env", "production", "--migrate", "--database", "sqlite:/data/data.db"]

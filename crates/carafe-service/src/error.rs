@@ -114,7 +114,9 @@ impl Error {
             }
             StoreError::Full(cause) => Error::Full(cause),
             StoreError::Unavailable(cause) => Error::Unavailable(cause),
-            StoreError::Incompatible(_) => Error::Internal(error.into()),
+            StoreError::Incompatible(_) | StoreError::Migration { .. } => {
+                Error::Internal(error.into())
+            }
             StoreError::Other(cause) => Error::Internal(cause),
         }
     }

@@ -18,11 +18,12 @@ use carafe_web::pages::site::Site;
 use carafe_web::sign::SecretKey;
 use clap::{Args as _, FromArgMatches as _};
 
-use crate::application;
+use crate::application::{self, Tables};
 use crate::args;
 use crate::client::Client;
 use crate::command::{report, serve};
 use crate::config::{self, DECLARATION, DatabaseConfig};
+use crate::migrations;
 use crate::routes::Served;
 use crate::watch::Watch;
 
@@ -162,13 +163,17 @@ impl App {
             url: database.to_owned(),
             durability: Durability::Full,
         })?;
-        let (service, _) = self.prepare(&database).await?;
+        let (service, _) = self.prepare(&database, Tables::Make).await?;
         Ok(service)
     }
 
-    pub(crate) async fn prepare(&self, database: &Database) -> Result<(Service, Migrated)> {
-        let (service, migrated) = application::prepare(database, &self.schema, &self.hooks).await?;
-        Ok((service, migrated))
+    pub(crate) async fn prepare(
+        &self,
+        database: &Database,
+        tables: Tables,
+    ) -> Result<(Service, Migrated)> {
+        let files = migrations::read(&self.folder)?;
+        application::prepare(database, &self.schema, &self.hooks, &files, tables).await
     }
 
     /// A client that calls the application in this process, over a database as for

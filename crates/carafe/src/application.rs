@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use carafe_model::declaration;
 use carafe_model::problem;
 use carafe_model::schema::Schema;
@@ -12,8 +12,9 @@ use carafe_service::clock::Clock;
 use carafe_service::hook::Hooks;
 use carafe_service::service::Service;
 use carafe_store::error::Error as StoreError;
-use carafe_store::store::{Database, Migrated, Store};
+use carafe_store::store::{Accept, Database, Migrated, Migration, Plan, Store, untold};
 
+use crate::command::migrate;
 use crate::config::{DECLARATION, DatabaseConfig};
 use crate::initial::Initial;
 
@@ -63,7 +64,16 @@ pub fn open(config: &DatabaseConfig) -> Result<Database> {
         .with_context(|| format!("open the database {}", config.place()))
 }
 
-/// Makes the tables fit `schema`, loads first records into those that never had one, and gives
+/// What is done where the tables do not fit the declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// They are made to fit, as far as no data is lost.
+    Make,
+    /// Nothing: it is an error.
+    Check,
+}
+
+/// Makes the tables fit `schema`, after the migrations of `files`, loads first records into those that never had one, and gives
 /// the service over them, with the application's code around its writes.
 ///
 /// # Errors
@@ -74,9 +84,26 @@ pub async fn prepare(
     database: &Database,
     schema: &Arc<Schema>,
     hooks: &Hooks,
+    files: &[Migration],
+    tables: Tables,
 ) -> Result<(Service, Migrated)> {
     let initial = Initial::read(schema)?;
-    let migrated = database.migrate(schema).await.map_err(explain)?;
+    let migrated = match tables {
+        Tables::Make => {
+            database
+                .migrate(schema, files, Accept::Safe, &untold())
+                .await
+        }
+        Tables::Check => {
+            let plan = database
+                .plan(schema, files, &untold())
+                .await
+                .map_err(explain)?;
+            refuse_pending(&plan)?;
+            Ok(Migrated::default())
+        }
+    };
+    let migrated = migrated.map_err(explain)?;
     let service = Service::new(
         schema.clone(),
         Store::new(database.clone(), schema),
@@ -85,6 +112,27 @@ pub async fn prepare(
     let service = service.with_hooks(Arc::new(hooks.clone()));
     initial.load(&service).await?;
     Ok((service, migrated))
+}
+
+/// Refuses to go on while something is to be done that a migration would do.
+fn refuse_pending(plan: &Plan) -> Result<()> {
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let files = plan.files.iter();
+    let files = files.map(|file| format!("apply migrations/{}.sql", file.name));
+    let steps = plan.steps.iter().filter(|step| !step.loses_data);
+    let steps = steps.map(|step| migrate::to_do(&step.title));
+    let lines: String = files
+        .chain(steps)
+        .chain(plan.differences.iter().cloned())
+        .map(|line| format!("\n  - {line}"))
+        .collect();
+    bail!(
+        "the database is not what the declaration says:{lines}\n\n\
+         hint: `carafe migrate --plan` shows the SQL, `carafe migrate` applies it; \
+         `carafe serve --migrate` applies it at the start"
+    )
 }
 
 /// A store's error for the person who operates the server: with its cause.

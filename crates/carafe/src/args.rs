@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   carafe new shop                         make a folder with a first declaration
   carafe serve shop                       serve it on http://127.0.0.1:5000
+  carafe migrate shop --plan              show what a change of the declaration does to the database
   carafe check shop                       say what is wrong with the declaration
   carafe create notes title=Milk content='Two litres'
   carafe list notes --sort=-created_at    see the records, newest first";
@@ -44,6 +45,15 @@ pub enum Command {
     /// Every option can also come from the environment variable named beside it, or from a
     /// file .env in the folder; an option wins over the environment, which wins over .env.
     Serve(Serve),
+    /// Bring the tables of the database to what the declaration says
+    ///
+    /// Migrations in the folder migrations/ that the database has not seen are applied first, in
+    /// the order of their names. What the declaration says beyond them is done then, and written
+    /// down there as a new one: read it, keep it with the declaration, and apply it elsewhere.
+    /// All is done in one transaction, or nothing.
+    ///
+    /// A field or resource that has a new name says what it was: was = \"old_name\".
+    Migrate(Migrate),
     /// Show records in a table
     List(List),
     /// Show one record
@@ -113,12 +123,34 @@ pub struct Serve {
     /// [default: development]
     #[arg(long, env = "CARAFE_ENV", value_enum)]
     pub env: Option<Place>,
+    /// Apply pending migrations at the start, which production refuses without
+    #[arg(long, env = "CARAFE_MIGRATE")]
+    pub migrate: bool,
     /// The key that signs cookies [default: made at first start and kept in secret.key]
     #[arg(long, env = "SECRET_KEY", value_name = "TEXT", hide_env_values = true)]
     pub secret_key: Option<String>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Migrate {
+    /// The folder with carafe.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Show the steps with their SQL, what loses data and what locks a large table, and change
+    /// nothing
+    #[arg(long, conflicts_with_all = ["undo", "accept_loss"])]
+    pub plan: bool,
+    /// Take the last migration back; values that it has dropped stay gone
+    #[arg(long, conflicts_with = "accept_loss")]
+    pub undo: bool,
+    /// Also drop fields and tables that are declared no more, with their values
+    #[arg(long)]
+    pub accept_loss: bool,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -27,6 +27,8 @@ pub struct ServeConfig {
     pub secret_key: Option<String>,
     pub log_level: String,
     pub is_production: bool,
+    /// Pending migrations are applied at the start, in production too.
+    pub migrate: bool,
 }
 
 /// Which database, and how careful with it.
@@ -45,6 +47,12 @@ impl DatabaseConfig {
             .strip_prefix("sqlite:")
             .filter(|path| *path != ":memory:")
             .map(PathBuf::from)
+    }
+
+    /// Whether it is gone with the process.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.url == "sqlite::memory:"
     }
 
     /// Where it is, for people: a password in the URL is not shown.
@@ -133,7 +141,23 @@ pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
             .unwrap_or_else(|| telemetry::LEVEL.to_owned()),
         secret_key: args.secret_key.clone().or_else(|| from_file("SECRET_KEY")),
         is_production: place == args::Place::Production,
+        migrate: args.migrate || from_file("CARAFE_MIGRATE").is_some_and(|text| text == "true"),
     })
+}
+
+/// Whether a command is run where others are served, by `CARAFE_ENV`.
+///
+/// # Errors
+///
+/// Where `.env` is malformed.
+pub fn is_production(folder: &Path) -> Result<bool> {
+    #[expect(clippy::disallowed_methods, reason = "commands have no option for it")]
+    let place = std::env::var("CARAFE_ENV").ok();
+    let place = match place {
+        Some(place) => Some(place),
+        None => read_dotenv(folder)?.remove("CARAFE_ENV"),
+    };
+    Ok(place.as_deref() == Some("production"))
 }
 
 /// The database of a command.

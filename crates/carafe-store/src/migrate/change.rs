@@ -16,9 +16,11 @@ use crate::table;
 /// A change. A table is named as it is when its turn comes: renamed ones by their new names.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
+    /// With its history, if it has one.
     CreateTable(Resource),
     /// An empty table that does not fit is made anew; the ids that it has given stay given.
     RemakeTable(Resource),
+    /// Of a table that is there.
     CreateHistory(Resource),
     RenameTable {
         from: Name,
@@ -196,7 +198,13 @@ impl Change {
     /// What does it. All values stand in the text.
     pub(crate) fn forward(&self, dialect: Dialect) -> Vec<Statement> {
         match self {
-            Change::CreateTable(resource) => vec![ddl::table(dialect, resource)],
+            Change::CreateTable(resource) => {
+                let mut statements = vec![ddl::table(dialect, resource)];
+                if resource.history {
+                    statements.push(ddl::history_table(dialect, resource).statement);
+                }
+                statements
+            }
             Change::RemakeTable(resource) => remake(dialect, resource),
             Change::CreateHistory(resource) => {
                 vec![ddl::history_table(dialect, resource).statement]

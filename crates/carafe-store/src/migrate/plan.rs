@@ -106,7 +106,10 @@ fn plan_resource(plan: &mut Plan, dialect: Dialect, resource: &Resource, facts: 
         return;
     }
     match facts.tables.get(&resource.index) {
-        None => plan.changes.push(Change::CreateTable(resource.clone())),
+        None => {
+            plan.changes.push(Change::CreateTable(resource.clone()));
+            return;
+        }
         Some(table) => {
             let altered = alter(dialect, resource, table, &facts.catalog);
             let ours = table.column("_version").is_some();

@@ -339,7 +339,6 @@ impl FieldView {
             label: label(id, label_text),
             help: None,
             placeholder: None,
-            was: None,
             control: Control::Line("text", Vec::new()),
             text,
             required: true,

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod check;
+pub(crate) mod migrate;
 mod new;
 mod record;
 pub(crate) mod serve;
@@ -20,6 +21,7 @@ pub fn run(args: Args) -> Result<()> {
     match args.command {
         Command::New { folder } => new::run(&folder),
         Command::Check { folder } => check::run(&folder),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Serve(args) => {
             let folder = args.folder.clone().unwrap_or_else(|| ".".into());
             serve::run(App::from_file(folder)?, &args)

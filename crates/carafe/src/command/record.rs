@@ -26,10 +26,11 @@ use carafe_store::store::Database;
 use carafe_web::json::{self, Encoder};
 use comfy_table::{ContentArrangement, Table, presets};
 
-use crate::application;
+use crate::application::{self, Tables};
 use crate::args::{List, Output, Target, Values};
 use crate::command::faults;
 use crate::config;
+use crate::migrations;
 
 /// An application opened for one command.
 struct Opened {
@@ -61,8 +62,14 @@ impl Opened {
             .build()
             .context("start")?;
         let database = application::open(&config)?;
-        let (service, migrated) =
-            runtime.block_on(application::prepare(&database, &schema, &Hooks::default()))?;
+        let (service, migrated) = runtime.block_on(async {
+            let files = migrations::read(&target.folder)?;
+            let tables = match config::is_production(&target.folder)? {
+                true => Tables::Check,
+                false => Tables::Make,
+            };
+            application::prepare(&database, &schema, &Hooks::default(), &files, tables).await
+        })?;
         for change in migrated.changes {
             eprintln!("{change}");
         }

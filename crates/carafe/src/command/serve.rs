@@ -18,10 +18,11 @@ use http::Request;
 use hyper::body::Incoming;
 
 use crate::app::App;
-use crate::application;
+use crate::application::{self, Tables, explain};
 use crate::args;
 use crate::command::report;
 use crate::config::{self, ServeConfig};
+use crate::migrations;
 use crate::routes::Served;
 use crate::telemetry;
 
@@ -42,6 +43,12 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
         .context("the secret key cannot be used")?;
     let database = application::open(&config.database)?;
     let maker = Maker {
+        tables: match config.is_production && !config.migrate {
+            true => Tables::Check,
+            false => Tables::Make,
+        },
+        // What is gone with the server needs no file.
+        writes_migrations: !config.is_production && !config.database.is_in_memory(),
         database: database.clone(),
         key,
         public_url: config.public_url.clone(),
@@ -84,6 +91,9 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
 
 /// Makes what is served from an application, at start-up and after each change of its files.
 struct Maker {
+    tables: Tables,
+    /// Migrations are written down in the application's folder.
+    writes_migrations: bool,
     database: Database,
     key: SecretKey,
     public_url: Option<String>,
@@ -93,9 +103,13 @@ impl Maker {
     async fn make(&self, app: &App) -> Result<Served> {
         // Templates first: a broken one is reported before a table is made.
         let site = Site::open(&app.schema, Some(&app.folder))?;
-        let (service, migrated) = app.prepare(&self.database).await?;
+        let (service, migrated) = app.prepare(&self.database, self.tables).await?;
         for change in migrated.changes {
             say(&change);
+        }
+        if migrated.made.is_some() && self.writes_migrations {
+            let known = self.database.migrations().await.map_err(explain)?;
+            migrations::write_missing(&app.folder, &known)?;
         }
         let (key, public_url) = (self.key.clone(), self.public_url.clone());
         let made = carafe_web::app::App::new(service, site, key, public_url);

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use carafe::application;
+use carafe::application::{self, Tables};
 use carafe::config::DatabaseConfig;
 use carafe_model::schema::Schema;
 use carafe_service::clock::Clock;
 use carafe_service::hook::Hooks;
 use carafe_service::service::Service;
-use carafe_store::store::{Database, Durability, Store};
+use carafe_store::store::{Accept, Database, Durability, Migrated, Store, untold};
 use carafe_web::app::App;
 use carafe_web::layers::{self, Connection};
 use carafe_web::pages::site::Site;
@@ -123,6 +123,14 @@ impl Drop for Running {
     }
 }
 
+/// The service over a database, with its tables made.
+async fn prepare(
+    database: &Database,
+    schema: &Arc<Schema>,
+) -> Result<(Service, Migrated), anyhow::Error> {
+    application::prepare(database, schema, &Hooks::default(), &[], Tables::Make).await
+}
+
 /// A copy of the application in `apps/{name}`.
 fn application_folder(name: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -217,10 +225,14 @@ impl TestApp {
         let place = Place::new().await;
         let config = place.config(folder.path());
         let database = application::open(&config).unwrap();
-        let refused = application::prepare(&database, &schema, &Hooks::default()).await;
+        let refused = prepare(&database, &schema).await;
         let reason = format!("{:#}", refused.map(drop).unwrap_err());
         let store = Store::new(database.clone(), &schema);
-        if database.migrate(&schema).await.is_ok() {
+        if database
+            .migrate(&schema, &[], Accept::Safe, &untold())
+            .await
+            .is_ok()
+        {
             for resource in &schema.resources {
                 assert!(
                     store.is_unused(resource).await.unwrap(),
@@ -267,7 +279,7 @@ impl TestApp {
             application::read_schema(folder.path()).unwrap_or_else(|error| panic!("{error}"));
         let config = place.config(folder.path());
         let database = application::open(&config).unwrap();
-        application::prepare(&database, &schema, &Hooks::default())
+        prepare(&database, &schema)
             .await
             .unwrap_or_else(|error| panic!("{error:#}"));
         let clock = Arc::new(AtomicI64::new(START));

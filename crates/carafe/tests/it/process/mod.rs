@@ -4,6 +4,7 @@
 mod command_line;
 mod crash;
 mod full_disk;
+mod migrate;
 mod reload;
 mod restart;
 mod second_process;
@@ -27,7 +28,7 @@ use crate::support::workspace;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Variables that would change what is tested.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "HOST",
     "PORT",
     "PUBLIC_URL",
@@ -35,6 +36,7 @@ const VARIABLES: [&str; 7] = [
     "DURABILITY",
     "SECRET_KEY",
     "CARAFE_ENV",
+    "CARAFE_MIGRATE",
 ];
 
 /// Resources of one string each, without a search index.
