@@ -4,6 +4,7 @@ pub mod access;
 pub mod clock;
 pub mod document;
 pub mod error;
+pub mod freshness;
 pub mod hook;
 pub mod merge;
 pub mod password;

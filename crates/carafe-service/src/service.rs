@@ -9,6 +9,7 @@ use carafe_store::store::Store;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::freshness::Position;
 use crate::hook::Hooks;
 use crate::password::Passwords;
 
@@ -48,6 +49,18 @@ impl Service {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whether reads may go to a replica, which can be behind the last write.
+    #[must_use]
+    pub fn has_replica(&self) -> bool {
+        self.store.has_replica()
+    }
+
+    /// Where the last write is, for [`freshness::reading`](crate::freshness::reading); `None`
+    /// without a replica, and where that cannot be found out.
+    pub async fn position(&self) -> Option<Position> {
+        self.store.position().await.ok().flatten()
     }
 
     pub(crate) fn error(&self, error: StoreError, resource: &Resource) -> Error {

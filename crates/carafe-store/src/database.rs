@@ -62,6 +62,37 @@ impl Database {
         Ok(Self { engine })
     }
 
+    /// The same database, with a replica of it that reads may go to where they need not see the
+    /// last commit: [`freshness::reading`](crate::freshness::reading).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] where `url` is malformed, or the database is not PostgreSQL.
+    pub fn with_replica(self, url: &str) -> Result<Self> {
+        match self.engine {
+            Engine::Postgres(postgres) => Ok(Self {
+                engine: Engine::Postgres(postgres.with_replica(url)?),
+            }),
+            Engine::Sqlite(_) => Err(Error::Unavailable(Cause::from(
+                "only a database on PostgreSQL has replicas",
+            ))),
+        }
+    }
+
+    /// Says what this process takes for granted, and whether all others on the database, now and
+    /// before, say the same; `anew` makes it what they have to say from now on. A file of SQLite
+    /// has no others.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn agree(&self, name: &str, value: &str, anew: bool) -> Result<bool> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(true),
+            Engine::Postgres(postgres) => postgres.agree(name, value, anew).await,
+        }
+    }
+
     /// Makes what the declaration has and the database lacks, after migrations in `files` that
     /// are new to the database. Everything is done in one transaction or nothing; only indexes on
     /// large tables of PostgreSQL are made after it, while others write.

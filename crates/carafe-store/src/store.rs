@@ -14,6 +14,7 @@ use crate::cascade::{self, Deletion, Restoration};
 use crate::database::Engine;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::freshness::Position;
 use crate::plan::Plans;
 use crate::request::{self, Remembered, Request};
 use crate::statement::{Parameter, Statement};
@@ -384,6 +385,27 @@ impl Store {
                 write::history(self.dialect(), resource, action, id, stamp),
                 Expect::Run,
             ));
+        }
+    }
+
+    /// Where the last commit is, if there is a replica that may be behind it.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn position(&self) -> Result<Option<Position>> {
+        match &self.database.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => Box::pin(postgres.position()).await,
+        }
+    }
+
+    /// Whether reads may go to a replica.
+    #[must_use]
+    pub fn has_replica(&self) -> bool {
+        match &self.database.engine {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(postgres) => postgres.has_replica(),
         }
     }
 

@@ -11,10 +11,10 @@ use http::{HeaderMap, HeaderValue, Method};
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, Location, X-Total-Count, X-Request-Id, Preference-Applied, Retry-After",
+    "ETag, Link, Location, X-Total-Count, X-Request-Id, Preference-Applied, Retry-After, Carafe-Position",
 );
 const ALLOWED: HeaderValue = HeaderValue::from_static(
-    "Accept, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer",
+    "Accept, Carafe-Position, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer",
 );
 /// Two hours, the longest that browsers keep a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

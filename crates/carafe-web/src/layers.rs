@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use carafe_model::actor::Actor;
+use carafe_service::freshness;
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPECT, RETRY_AFTER, VARY,
 };
@@ -22,7 +23,7 @@ use crate::content_type::ContentType;
 use crate::error::{Kind, Problem};
 use crate::negotiate::{Accept, AcceptEncoding, Coding};
 use crate::route::{self, ApiPlace, Errors, Found, PagePlace, Place};
-use crate::{coding, cors, headers, problem, wire};
+use crate::{coding, cors, headers, position, problem, wire};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VARY_API: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding, Prefer");
@@ -63,6 +64,9 @@ pub async fn handle<B: Body>(
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
         None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),
+        None if call.app.service.has_replica() => {
+            Box::pin(beside_replica(&call, place, &mut body)).await
+        }
         None => guarded(&call, place, &mut body).await,
     };
     let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
@@ -182,6 +186,24 @@ fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
             Errors::AsAccepted => (!wants_page(), None),
         },
     }
+}
+
+/// Runs the handler where a replica is behind the last write perhaps: what only reads may go
+/// there, as far as the client cannot tell, and what writes says where it has got to.
+async fn beside_replica<B: Body>(
+    call: &Call,
+    place: Option<Place<'_>>,
+    body: B,
+) -> Result<Response, Problem> {
+    if matches!(*call.method(), Method::GET | Method::HEAD) {
+        let freshness = position::freshness(call.headers(), call.secure);
+        return freshness::reading(freshness, guarded(call, place, body)).await;
+    }
+    let mut response = guarded(call, place, body).await?;
+    if let Some(position) = call.app.service.position().await {
+        position::set(position, call.secure, response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// Runs the handler within the time limit; a panic in it is an internal error of this request

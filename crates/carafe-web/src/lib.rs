@@ -25,6 +25,7 @@ pub mod link;
 pub mod negotiate;
 pub mod origin;
 pub mod pages;
+pub mod position;
 pub mod prefer;
 pub mod problem;
 pub mod query;

@@ -63,6 +63,17 @@ impl SecretKey {
         ))
     }
 
+    /// What tells this key from others, and nothing of the key itself.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        const FINGERPRINT: Purpose = Purpose::new("fingerprint");
+        let signature = self.signature(FINGERPRINT, b"");
+        signature[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
     /// The signature of `payload` for `purpose`.
     #[must_use]
     pub fn signature(&self, purpose: Purpose, payload: &[u8]) -> [u8; SIGNATURE_BYTES] {

@@ -119,6 +119,15 @@ pub struct Serve {
     pub public_url: Option<String>,
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// A streaming replica of a database on PostgreSQL, which what only reads may go to; a client
+    /// reads its own writes all the same
+    #[arg(
+        long,
+        env = "READ_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub read_database: Option<String>,
     /// The kind of place; production starts only with a secret key of its own
     /// [default: development]
     #[arg(long, env = "CARAFE_ENV", value_enum)]
@@ -129,6 +138,9 @@ pub struct Serve {
     /// The key that signs cookies [default: made at first start and kept in secret.key]
     #[arg(long, env = "SECRET_KEY", value_name = "TEXT", hide_env_values = true)]
     pub secret_key: Option<String>,
+    /// Take the place of the secret key that servers on this PostgreSQL database had until now
+    #[arg(long, env = "NEW_SECRET_KEY")]
+    pub new_secret_key: bool,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -23,6 +23,10 @@ pub struct ServeConfig {
     pub port: u16,
     pub public_url: Option<String>,
     pub database: DatabaseConfig,
+    /// A replica that reads may go to.
+    pub read_database: Option<String>,
+    /// The secret key is another than before on this database.
+    pub new_secret_key: bool,
     /// `None` where the key is made and kept beside the database.
     pub secret_key: Option<String>,
     pub log_level: String,
@@ -140,6 +144,12 @@ pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
             .or_else(|| from_file("LOG_LEVEL"))
             .unwrap_or_else(|| telemetry::LEVEL.to_owned()),
         secret_key: args.secret_key.clone().or_else(|| from_file("SECRET_KEY")),
+        read_database: args
+            .read_database
+            .clone()
+            .or_else(|| from_file("READ_DATABASE_URL")),
+        new_secret_key: args.new_secret_key
+            || from_file("NEW_SECRET_KEY").is_some_and(|text| text == "true"),
         is_production: place == args::Place::Production,
         migrate: args.migrate || from_file("CARAFE_MIGRATE").is_some_and(|text| text == "true"),
     })

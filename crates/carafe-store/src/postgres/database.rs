@@ -17,6 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::database::Durability;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::freshness::{self, Freshness, Position};
 use crate::migrate::{self, Accept, Doing, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
 use crate::postgres::pipeline;
@@ -27,6 +28,7 @@ use crate::postgres::{connection, ddl, failure, tls, writer};
 use crate::select;
 use crate::statement::{Parameter, Statement};
 use crate::store::Scope;
+use crate::transaction::Transaction;
 use crate::write::Write;
 
 /// Times that a write is tried where others are in its way: a deadlock, of which the server
@@ -38,6 +40,8 @@ const TRIES_MAX: usize = 4;
 pub(crate) struct Postgres {
     pool: Pool,
     tls: MakeRustlsConnect,
+    /// A copy that may be behind.
+    replica: Option<Pool>,
 }
 
 impl Postgres {
@@ -51,7 +55,41 @@ impl Postgres {
         Ok(Self {
             pool: connection::pool(&url, durability)?,
             tls: tls::connector(&url.trust).map_err(failure::unsuitable)?,
+            replica: None,
         })
+    }
+
+    pub(crate) fn with_replica(self, url: &str) -> Result<Self> {
+        let url = Url::parse(url).map_err(failure::unsuitable)?;
+        Ok(Self {
+            replica: Some(connection::pool(&url, Durability::Full)?),
+            ..self
+        })
+    }
+
+    pub(crate) fn has_replica(&self) -> bool {
+        self.replica.is_some()
+    }
+
+    /// Where the log of the primary is.
+    pub(crate) async fn position(&self) -> Result<Option<Position>> {
+        if self.replica.is_none() {
+            return Ok(None);
+        }
+        let asked = "SELECT pg_current_wal_insert_lsn()::text";
+        let client = self.client().await?;
+        let row = client.query_one(asked, &[]).await?;
+        Ok(Position::parse(row.get(0)))
+    }
+
+    /// Whether all processes say the same of something.
+    pub(crate) async fn agree(&self, name: &str, value: &str, anew: bool) -> Result<bool> {
+        let client = self.client().await?;
+        let mut tx = PostgresTransaction(&client);
+        let [say, read] = ddl::agree(name, value, anew);
+        tx.run(&say).await?;
+        let said = tx.rows(&read).await?;
+        Ok(said == [[Value::Text(value.to_owned())]])
     }
 
     /// Brings the tables to what the declaration says.
@@ -119,11 +157,30 @@ impl Postgres {
 
     /// Closes the connections.
     pub(crate) async fn close(&self) {
+        if let Some(replica) = &self.replica {
+            replica.close();
+        }
         self.pool.close();
     }
 
     async fn client(&self) -> Result<Client> {
         Ok(self.pool.get().await?)
+    }
+
+    /// A connection to read from: to the replica where that is fresh enough.
+    async fn reader(&self, attempts: &mut Attempts) -> Result<Client> {
+        let (Some(replica), Some(freshness)) = (&self.replica, freshness::current()) else {
+            return self.client().await;
+        };
+        attempts.is_replica = !attempts.failed;
+        if attempts.is_replica
+            && let Ok(client) = replica.get().await
+            && is_fresh(&client, freshness).await.unwrap_or(false)
+        {
+            return Ok(client);
+        }
+        attempts.is_replica = false;
+        self.client().await
     }
 
     /// Reads one record, and hands its row to `read`.
@@ -143,7 +200,7 @@ impl Postgres {
         let key = key.to_value();
         let mut attempts = Attempts::default();
         let row = loop {
-            let client = self.client().await?;
+            let client = self.reader(&mut attempts).await?;
             match one(&client, text, &key).await {
                 Ok(row) => break row,
                 Err(err) => attempts.again(client, err)?,
@@ -208,7 +265,7 @@ impl Postgres {
     async fn planned(&self, text: &str, parameters: &[Value]) -> Result<Vec<tokio_postgres::Row>> {
         let mut attempts = Attempts::default();
         loop {
-            let client = self.client().await?;
+            let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
             let outcome = planned(&client, text, parameters).await;
             guard.done();
@@ -223,7 +280,7 @@ impl Postgres {
     async fn snapshot(&self, statements: &[Statement]) -> Result<Vec<Vec<tokio_postgres::Row>>> {
         let mut attempts = Attempts::default();
         loop {
-            let client = self.client().await?;
+            let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
             let outcome = snapshot(&client, statements).await;
             guard.done();
@@ -242,7 +299,7 @@ impl Postgres {
     ) -> Result<Vec<Vec<Value>>> {
         let mut attempts = Attempts::default();
         loop {
-            let client = self.client().await?;
+            let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
             let outcome = rows(&client, &statement, bytes_max).await;
             guard.done();
@@ -292,6 +349,8 @@ impl Postgres {
 #[derive(Default)]
 struct Attempts {
     failed: bool,
+    /// The connection is to the replica, of which any failure is made good by the primary.
+    is_replica: bool,
 }
 
 impl Attempts {
@@ -301,12 +360,28 @@ impl Attempts {
         if spoilt {
             discard(client);
         }
-        if !spoilt || self.failed {
+        if self.failed || !(spoilt || self.is_replica) {
             return Err(err.into());
         }
         self.failed = true;
         Ok(())
     }
+}
+
+/// Whether a replica has reached what a read must see.
+async fn is_fresh(
+    client: &Client,
+    freshness: Freshness,
+) -> std::result::Result<bool, tokio_postgres::Error> {
+    let Freshness::Since(position) = freshness else {
+        return Ok(true);
+    };
+    let asked = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
+    let statement = client.prepare_cached(asked).await?;
+    let row = client
+        .query_one(&statement, &[&position.to_string()])
+        .await?;
+    Ok(row.get::<_, Option<bool>>(0).unwrap_or(false))
 }
 
 async fn one(

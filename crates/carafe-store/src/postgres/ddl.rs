@@ -29,6 +29,10 @@ const REQUEST_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_request \
      record text, id bigint NOT NULL, data text NOT NULL, at text COLLATE \"C\" NOT NULL, \
      CONSTRAINT _carafe_request_pkey PRIMARY KEY (caller, key))";
 
+/// What all processes on one database must agree on.
+const AGREEMENT_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_agreement \
+     (name text PRIMARY KEY, value text NOT NULL)";
+
 const REQUEST_INDEX: &str = "CREATE INDEX IF NOT EXISTS _carafe_request_at ON _carafe_request (at)";
 
 const VERSION: &str = "CREATE OR REPLACE FUNCTION _carafe_version() RETURNS trigger \
@@ -71,6 +75,7 @@ pub(crate) fn own() -> Vec<Statement> {
         SCHEMA_TABLE,
         REQUEST_TABLE,
         REQUEST_INDEX,
+        AGREEMENT_TABLE,
         VERSION,
         COUNT,
         COUNT_ROWS,
@@ -313,6 +318,24 @@ pub(crate) fn comment(kind: &'static str, resource: &Resource, object: &Object) 
     sql.push(" IS ")
         .literal(&Value::Text(object.statement.text().to_owned()));
     sql
+}
+
+/// Says what a process takes for granted, and reads what the first one said.
+pub(crate) fn agree(name: &str, value: &str, anew: bool) -> [Statement; 2] {
+    let mut say = Statement::new(
+        Dialect::Postgres,
+        "INSERT INTO _carafe_agreement (name, value) VALUES (",
+    );
+    say.bind(name).push(", ").bind(value).push(match anew {
+        true => ") ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        false => ") ON CONFLICT (name) DO NOTHING",
+    });
+    let mut read = Statement::new(
+        Dialect::Postgres,
+        "SELECT value FROM _carafe_agreement WHERE name = ",
+    );
+    read.bind(name);
+    [say, read]
 }
 
 /// Compares counters and searched texts with the tables; a line for each that is wrong.

@@ -41,7 +41,12 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
     let key = SecretKey::new(&config::secret_key(config)?)
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
-    let database = application::open(&config.database)?;
+    let mut database = application::open(&config.database)?;
+    if let Some(url) = &config.read_database {
+        database = database
+            .with_replica(url)
+            .context("--read-database cannot be used")?;
+    }
     let maker = Maker {
         tables: match config.is_production && !config.migrate {
             true => Tables::Check,
@@ -54,6 +59,7 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
         public_url: config.public_url.clone(),
     };
     let served = maker.make(&app).await?;
+    check_key(&database, &maker.key, config).await?;
     let has_routes = served.has_routes();
     let server = bind(config).await?;
     announce(&app.schema, config, server.addresses());
@@ -87,6 +93,24 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
     database.close().await;
     say("Stopped.");
     Ok(())
+}
+
+/// Refuses a key that other servers on the database do not have: what they sign would be worthless
+/// here.
+async fn check_key(database: &Database, key: &SecretKey, config: &ServeConfig) -> Result<()> {
+    let agreed = database
+        .agree("secret_key", &key.fingerprint(), config.new_secret_key)
+        .await
+        .map_err(explain)?;
+    if agreed {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "the secret key is not that of the other servers on this database: forms and messages of \
+         theirs would be refused here\n\n\
+         hint: give all of them the same SECRET_KEY; `--new-secret-key` says once that it is \
+         another one from now on"
+    ))
 }
 
 /// Makes what is served from an application, at start-up and after each change of its files.

@@ -1,0 +1,3 @@
+//! Reads that may be behind the last write, and how far.
+
+pub use carafe_store::freshness::{Freshness, Position, reading};
