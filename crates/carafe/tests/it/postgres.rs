@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with the tests of the store")]
 mod database;
 
-pub(crate) use database::TestDatabase;
+pub(crate) use database::{Server, TestDatabase};
 
 /// Whether the applications of all tests are to be served over PostgreSQL:
 /// `CARAFE_TEST_ON=postgres`.

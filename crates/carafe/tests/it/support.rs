@@ -500,7 +500,7 @@ fn make(
 }
 
 /// Names and values of the hidden inputs of a page.
-fn hidden_inputs(html: &str) -> Vec<(String, String)> {
+pub(crate) fn hidden_inputs(html: &str) -> Vec<(String, String)> {
     let attribute = |tag: &str, name: &str| {
         let start = tag.find(&format!("{name}=\""))? + name.len() + 2;
         Some(tag[start..].split('"').next()?.replace("&amp;", "&"))
@@ -513,7 +513,7 @@ fn hidden_inputs(html: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn serde_urlencoded(pairs: &[(String, String)]) -> String {
+pub(crate) fn serde_urlencoded(pairs: &[(String, String)]) -> String {
     let encode = |text: &str| {
         let mut out = String::new();
         for byte in text.bytes() {
