@@ -1,6 +1,7 @@
 //! The only crate that knows a database exists: tables, statements, reads and writes.
 
 pub mod error;
+pub mod inspect;
 pub mod store;
 
 mod cascade;

@@ -78,13 +78,21 @@ impl Postgres {
 
     /// What is wrong with the counters and the searched texts, a line each.
     pub(crate) async fn check_integrity(&self) -> Result<Vec<String>> {
+        self.read_only(async |tx| ddl::check(tx).await).await
+    }
+
+    /// Runs reads that see one state of the database.
+    pub(crate) async fn read_only<T>(
+        &self,
+        read: impl AsyncFnOnce(&mut PostgresTransaction<'_>) -> Result<T>,
+    ) -> Result<T> {
         let client = self.client().await?;
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
-        let complaints = ddl::check(&mut PostgresTransaction(&client)).await;
+        let outcome = read(&mut PostgresTransaction(&client)).await;
         client.batch_execute("ROLLBACK").await?;
-        complaints
+        outcome
     }
 
     /// Closes the connections.

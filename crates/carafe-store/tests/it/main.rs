@@ -3,6 +3,7 @@
 mod delete;
 mod draft;
 mod engine;
+mod inspect;
 mod list;
 mod migrate;
 mod other_program;
