@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use carafe_model::decimal;
 use carafe_model::value::Value;
 
 use crate::database::Durability;
@@ -12,7 +13,8 @@ use crate::sqlite::read::snapshot;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 
 use super::held;
-use super::table::Table;
+use super::table::{DefaultValue, Held, Table};
+use super::token::{TokenKind, bare};
 use super::{postgres, sqlite};
 
 /// The tables of a database, by name: all of a SQLite file, or those of the schema that is
@@ -79,10 +81,30 @@ pub(super) fn recognise(tables: &mut Vec<Table>, kinds: &[Kind]) {
                 .find(|column| column.name == *field);
             if let Some(column) = column {
                 (column.held, column.note) = held::of_kind(kind, column.held.clone());
+                column.default = scaled(&column.held, column.default.clone());
             }
         }
         table.has_history = histories.contains(&table.name);
         recognise_table(table);
+    }
+}
+
+/// The default of a decimal, which Carafe writes in units of the last digit: `150` in SQLite,
+/// `150 * 1e-2` in PostgreSQL.
+fn scaled(held: &Held, default: DefaultValue) -> DefaultValue {
+    let (Held::Decimal { scale }, DefaultValue::Literal(text) | DefaultValue::Expression(text)) =
+        (held, &default)
+    else {
+        return default;
+    };
+    let units = match bare(text).as_slice() {
+        [TokenKind::Symbol('-'), TokenKind::Number(units), ..] => format!("-{units}"),
+        [TokenKind::Number(units) | TokenKind::Text(units), ..] => units.clone(),
+        _ => return default,
+    };
+    match units.parse() {
+        Ok(units) => DefaultValue::Literal(decimal::format(units, *scale)),
+        Err(_) => default,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use carafe_model::key::KeyKind;
 use carafe_model::kind::{Kind, OnDelete};
+use carafe_model::value::Value;
 use carafe_store::error::Error;
 use carafe_store::inspect::{self, DefaultValue, Held, Relation, Table, tables};
 
@@ -136,7 +137,10 @@ async fn tables_of_carafe_are_described_by_what_their_declaration_said() {
             "books",
             vec![
                 field("title", Kind::Text),
-                field("price", Kind::Decimal { scale: 3 }),
+                with_default(
+                    field("price", Kind::Decimal { scale: 3 }),
+                    Value::Integer(-1500),
+                ),
                 field("pin", Kind::Password),
                 field("done", Kind::Boolean),
                 reference("author", "authors", OnDelete::Restrict),
@@ -175,6 +179,8 @@ async fn tables_of_carafe_are_described_by_what_their_declaration_said() {
             ("author", &Held::Reference("authors".to_owned())),
         ];
         assert_eq!(held, expected);
+        let price = &books.columns[2].default;
+        assert_eq!(*price, DefaultValue::Literal("-1.500".to_owned()));
         let sets: Vec<&[String]> = books
             .indexes
             .iter()
