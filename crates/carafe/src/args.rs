@@ -20,6 +20,7 @@ Examples:
   carafe new shop                         make a folder with a first declaration
   carafe serve shop                       serve it on http://127.0.0.1:5000
   carafe check shop                       say what is wrong with the declaration
+  carafe inspect sqlite:old.db            sketch a declaration from another program's tables
   carafe create notes title=Milk content='Two litres'
   carafe list notes --sort=-created_at    see the records, newest first";
 
@@ -44,6 +45,12 @@ pub enum Command {
     /// Every option can also come from the environment variable named beside it, or from a
     /// file .env in the folder; an option wins over the environment, which wins over .env.
     Serve(Serve),
+    /// Write a declaration from the tables of an existing database
+    ///
+    /// The tables may have been made by any program; nothing in the database is changed. What has
+    /// no counterpart in a declaration is left out or renamed, and said in a comment right there.
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(Inspect),
     /// Show records in a table
     List(List),
     /// Show one record
@@ -91,6 +98,24 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  carafe inspect sqlite:old.db
+  carafe inspect sqlite:old.db --output shop/carafe.toml
+  carafe inspect postgres://ann@localhost/shop
+
+Of PostgreSQL, the tables of the schema that is first in the user's search_path are read;
+?options=-csearch_path%3Dsales behind the URL names another one.";
+
+#[derive(Debug, ClapArgs)]
+pub struct Inspect {
+    /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    pub url: String,
+    /// A new file for the declaration, in place of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

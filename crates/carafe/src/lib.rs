@@ -15,6 +15,7 @@ pub mod args;
 pub mod command;
 pub mod config;
 pub mod initial;
+pub mod sketch;
 pub mod telemetry;
 pub mod watch;
 

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod check;
+mod inspect;
 mod new;
 mod record;
 pub(crate) mod serve;
@@ -24,6 +25,7 @@ pub fn run(args: Args) -> Result<()> {
             let folder = args.folder.clone().unwrap_or_else(|| ".".into());
             serve::run(App::from_file(folder)?, &args)
         }
+        Command::Inspect(args) => inspect::run(&args),
         Command::List(list) => record::list(&list),
         Command::Get {
             target,

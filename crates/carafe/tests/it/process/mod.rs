@@ -4,6 +4,7 @@
 mod command_line;
 mod crash;
 mod full_disk;
+mod inspect;
 mod reload;
 mod restart;
 mod second_process;
