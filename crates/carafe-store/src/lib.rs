@@ -3,6 +3,7 @@
 pub mod error;
 pub mod inspect;
 pub mod store;
+pub mod transfer;
 
 mod cascade;
 mod catalog;

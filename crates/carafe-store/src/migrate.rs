@@ -70,6 +70,48 @@ pub(crate) async fn run(tx: &mut impl Transaction, schema: &Schema) -> Result<Mi
     Ok(migrated)
 }
 
+/// Why rows cannot be read as the declaration says before a migration, a line each. Nothing is
+/// changed.
+pub(crate) async fn shortcomings(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+) -> Result<Vec<String>> {
+    let dialect = tx.dialect();
+    let catalog = Catalog::read(tx).await?;
+    let mut lines = Vec::new();
+    if !catalog.has("_carafe_request") {
+        lines.push("it has no tables of this version of Carafe".to_owned());
+    }
+    for resource in &schema.resources {
+        let name = &resource.name;
+        if !catalog.has(name.as_str()) {
+            lines.push(format!("resource `{name}`: there is no table of that name"));
+            continue;
+        }
+        let table = Table::read(tx, &catalog, resource).await?;
+        let altered = alter(dialect, resource, &table, &catalog);
+        if !altered.differences.is_empty() {
+            lines.extend(altered.differences);
+            continue;
+        }
+        let fields = resource.fields.iter().map(|field| field.name.as_str());
+        let own = (resource.delete == Delete::Soft).then_some("_deleted_at");
+        let missing = fields
+            .chain(own)
+            .filter(|column| table.column(column).is_none());
+        lines.extend(
+            missing.map(|column| format!("resource `{name}`: the table has no column `{column}`")),
+        );
+        let history = ddl::history_table(dialect, resource).name;
+        if resource.history && !catalog.has(history.as_str()) {
+            lines.push(format!(
+                "resource `{name}`: there is no table of its history"
+            ));
+        }
+    }
+    Ok(lines)
+}
+
 /// What a plan depends on.
 #[derive(Debug, Default)]
 struct Facts {

@@ -100,7 +100,7 @@ impl Postgres {
         self.pool.close();
     }
 
-    async fn client(&self) -> Result<Client> {
+    pub(crate) async fn client(&self) -> Result<Client> {
         Ok(self.pool.get().await?)
     }
 
@@ -222,7 +222,7 @@ impl Postgres {
         loop {
             let client = self.client().await?;
             let guard = self.cancel_when_dropped(&client);
-            let outcome = rows(&client, &statement, bytes_max).await;
+            let outcome = pipeline::rows(&client, &statement, bytes_max).await;
             guard.done();
             match outcome {
                 Ok(rows) => return Ok(rows),
@@ -332,24 +332,6 @@ async fn snapshot(
     answers.map(|answer| Ok(answer?.rows)).collect()
 }
 
-async fn rows(
-    client: &Client,
-    statement: &Statement,
-    bytes_max: usize,
-) -> std::result::Result<Vec<Vec<Value>>, tokio_postgres::Error> {
-    let mut stream =
-        Box::pin(pipeline::stream(client, statement.text(), statement.parameters()).await?);
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    while bytes < bytes_max
-        && let Some(row) = stream.try_next().await?
-    {
-        let row = values(&row);
-        bytes += row.iter().map(Value::text_bytes).sum::<usize>();
-        found.push(row);
-    }
-    Ok(found)
-}
-
 struct CancelWhenDropped(Option<(CancelToken, MakeRustlsConnect)>);
 
 impl CancelWhenDropped {
@@ -375,7 +357,7 @@ fn discard(client: Client) {
 }
 
 /// Whether the server is new enough, and its database can hold what Carafe stores.
-async fn check_server(client: &Client) -> Result<()> {
+pub(crate) async fn check_server(client: &Client) -> Result<()> {
     const VERSION_MIN: i64 = 130_000;
     let asked = Statement::new(
         Dialect::Postgres,

@@ -152,12 +152,7 @@ async fn tables_of_carafe_are_described_by_what_their_declaration_said() {
         .order(&["-price"]),
     ]);
     for bed in Bed::lasting(&schema).await {
-        let url = match &bed.place {
-            Place::File(_) => format!("sqlite:{}", bed.path().display()),
-            Place::Postgres(database) => database.url(),
-            Place::Memory => panic!("it is no file"),
-        };
-        let found = tables(&url).await.expect("read the tables");
+        let found = tables(&bed.place.url()).await.expect("read the tables");
         let names: Vec<&str> = found.iter().map(|table| table.name.as_str()).collect();
         assert_eq!(names, ["authors", "books"]);
         let authors = &found[0];

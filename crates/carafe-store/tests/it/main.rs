@@ -13,3 +13,4 @@ mod record;
 mod search;
 mod server;
 mod support;
+mod transfer;
