@@ -51,6 +51,19 @@ pub enum Command {
     /// no counterpart in a declaration is left out or renamed, and said in a comment right there.
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Copy an application with all its data to another database
+    ///
+    /// Every record is copied with its id, key and version, also those that were deleted, with
+    /// passwords, history and the requests that are remembered: from SQLite to PostgreSQL, the
+    /// other way, or between two of one kind. The tables of the target are made, and it must have
+    /// no records of these resources. All rows are read again and compared before anything
+    /// counts; if something goes wrong, the target has nothing of it. The source is never
+    /// changed.
+    ///
+    /// No server may run on either database meanwhile: what it writes to the source after the
+    /// start is not copied.
+    #[command(after_help = MOVE_EXAMPLES)]
+    Move(Move),
     /// Show records in a table
     List(List),
     /// Show one record
@@ -116,6 +129,24 @@ pub struct Inspect {
     /// A new file for the declaration, in place of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+const MOVE_EXAMPLES: &str = "\
+Examples:
+  carafe move --from sqlite:shop/data.db --to postgres://ann@localhost/shop shop
+  carafe move --from postgres://ann@localhost/shop --to sqlite:copy.db shop";
+
+#[derive(Debug, ClapArgs)]
+pub struct Move {
+    /// The database to copy: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The database to fill, new or without records; a file is made if it is not there
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// The folder with carafe.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -175,24 +175,33 @@ fn database_from(
 ///
 /// Where the URL is none of a database, and where its file is not there.
 pub fn existing_database(url: &str) -> Result<DatabaseConfig> {
-    if Path::new(url).is_file() {
-        bail!("{url:?} is a file; write sqlite:{url}")
-    }
-    let url = check_database_url(url.to_owned())?;
-    let config = DatabaseConfig {
-        url,
-        durability: Durability::Full,
-    };
+    let config = lasting_database(url)?;
     match config.file() {
         Some(file) if !file.is_file() => bail!(
             "there is no file {}\n\nhint: the path starts from the folder that you are in",
             file.display()
         ),
-        None if !is_postgres(&config.url) => {
-            bail!("a database in memory is always empty; name a file: sqlite:data.db")
-        }
         _ => Ok(config),
     }
+}
+
+/// A database that stays: not one in memory.
+///
+/// # Errors
+///
+/// Where the URL is none of a database.
+pub fn lasting_database(url: &str) -> Result<DatabaseConfig> {
+    if Path::new(url).is_file() {
+        bail!("{url:?} is a file; write sqlite:{url}")
+    }
+    let config = DatabaseConfig {
+        url: check_database_url(url.to_owned())?,
+        durability: Durability::Full,
+    };
+    if config.file().is_none() && !is_postgres(&config.url) {
+        bail!("a database in memory is gone when the command ends; name a file: sqlite:data.db")
+    }
+    Ok(config)
 }
 
 fn check_database_url(url: String) -> Result<String> {

@@ -5,6 +5,8 @@ mod inspect;
 mod new;
 mod record;
 pub(crate) mod serve;
+mod table;
+mod transfer;
 
 use anyhow::Result;
 use carafe_service::error::Error;
@@ -26,6 +28,7 @@ pub fn run(args: Args) -> Result<()> {
             serve::run(App::from_file(folder)?, &args)
         }
         Command::Inspect(args) => inspect::run(&args),
+        Command::Move(args) => transfer::run(&args),
         Command::List(list) => record::list(&list),
         Command::Get {
             target,

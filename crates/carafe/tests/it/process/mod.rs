@@ -5,6 +5,7 @@ mod command_line;
 mod crash;
 mod full_disk;
 mod inspect;
+mod moves;
 mod reload;
 mod restart;
 mod second_process;
