@@ -108,11 +108,13 @@ impl Writer<'_> {
         };
         let (to, on_delete) = (key.to.clone(), key.on_delete);
         let target = self.target(&to);
-        let leads_to_key = target.is_some_and(|target| {
-            let column = target.key_column.map(|column| column.name.as_str());
-            // Without columns, a foreign key leads to the primary key.
-            column.is_some() && key.to_columns.first().map_or(column, |to| Some(to)) == column
-        });
+        let leads_to_key = target
+            .and_then(|target| target.key_column)
+            .is_some_and(|column| {
+                // Without columns, a foreign key leads to the primary key.
+                let mut columns = key.to_columns.iter();
+                columns.all(|to| to.eq_ignore_ascii_case(&column.name))
+            });
         match (target.is_some(), leads_to_key) {
             (true, true) => self.reference_to(to, on_delete),
             (true, false) => {

@@ -1,5 +1,7 @@
 //! A table as a resource.
 
+use std::collections::HashSet;
+
 use carafe_model::key::KeyKind;
 use carafe_store::inspect::{Held, Index, OnDelete};
 
@@ -131,7 +133,13 @@ fn unique(outline: &Outline<'_>, remarks: &mut Vec<String>, settings: &mut Vec<S
         .map(|index| index.columns.as_slice());
     for columns in lost_key.into_iter().chain(indexes) {
         let names = columns.iter().map(|column| unique_field(outline, column));
-        let Some(names) = names.collect::<Option<Vec<&str>>>() else {
+        let names = names.collect::<Option<Vec<&str>>>();
+        // A column may stand in an index twice.
+        let is_set = |names: &Vec<&str>| {
+            let distinct: HashSet<&&str> = names.iter().collect();
+            distinct.len() == names.len() && names.len() <= UNIQUE_FIELDS_MAX
+        };
+        let Some(names) = names.filter(is_set) else {
             remarks.push(format!(
                 "({}) unique together has no counterpart",
                 columns.join(", ")
@@ -141,7 +149,7 @@ fn unique(outline: &Outline<'_>, remarks: &mut Vec<String>, settings: &mut Vec<S
         let same = |known: &Vec<&str>| {
             known.len() == names.len() && names.iter().all(|name| known.contains(name))
         };
-        if names.len() <= UNIQUE_FIELDS_MAX && !sets.iter().any(same) {
+        if !sets.iter().any(same) {
             sets.push(names);
         }
     }

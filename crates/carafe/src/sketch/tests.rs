@@ -7,6 +7,9 @@ use carafe_store::inspect::{
     Column, DefaultValue, ForeignKey, Held, Index, OnDelete, Relation, Table,
 };
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::declaration;
 
 fn column(name: &str, type_name: &str, held: Held) -> Column {
@@ -192,4 +195,104 @@ fn without_a_table_there_is_no_declaration() {
         vec![column("id", "integer", Held::Integer)],
     );
     assert_eq!(declaration(&[keys], "shop.db"), None);
+}
+
+/// Any text, more often one that has a meaning for a declaration or a database.
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => proptest::sample::select(vec![
+            "id", "name", "a", "b", "deleted_at", "created_at", "api", "pages", "true", "0",
+            "1.5", "2026-01-31", "2026-01-31 12:00:00", "{\"a\":[1,null]}", "", " ", "a\nb",
+        ])
+        .prop_map(str::to_owned),
+        1 => any::<String>(),
+        1 => "[a-zA-Z_]{0,70}",
+    ]
+}
+
+fn any_held() -> impl Strategy<Value = Held> {
+    prop_oneof![
+        Just(Held::Integer),
+        Just(Held::Number),
+        (0_u8..=18).prop_map(|scale| Held::Decimal { scale }),
+        Just(Held::Boolean),
+        Just(Held::Date),
+        Just(Held::Datetime),
+        Just(Held::Uuid),
+        Just(Held::Json),
+        proptest::option::of(1_u32..).prop_map(|max_length| Held::String { max_length }),
+        Just(Held::Text),
+        vec(any_text(), 0..4).prop_map(Held::Choice),
+        Just(Held::Email),
+        Just(Held::Url),
+        Just(Held::Password),
+        any_text().prop_map(Held::Reference),
+        Just(Held::Unknown),
+    ]
+}
+
+fn any_column() -> impl Strategy<Value = Column> {
+    let default = prop_oneof![
+        Just(DefaultValue::None),
+        any_text().prop_map(DefaultValue::Literal),
+        Just(DefaultValue::Now),
+        Just(DefaultValue::Given),
+        any_text().prop_map(DefaultValue::Expression),
+    ];
+    let flags = (any::<bool>(), any::<bool>());
+    (any_text(), any_text(), any_held(), default, flags).prop_map(
+        |(name, type_name, held, default, (not_null, is_generated))| Column {
+            type_name,
+            default,
+            not_null,
+            is_generated: is_generated && name.len() > 4,
+            ..column(&name, "", held)
+        },
+    )
+}
+
+fn any_table() -> impl Strategy<Value = Table> {
+    let names = || vec(any_text(), 0..3);
+    let index = (any_text(), names(), any::<bool>(), any::<bool>()).prop_map(
+        |(name, columns, is_unique, is_plain)| Index {
+            name,
+            columns,
+            is_unique,
+            is_plain,
+        },
+    );
+    let foreign_key =
+        (names(), any_text(), names()).prop_map(|(columns, to, to_columns)| ForeignKey {
+            columns,
+            to,
+            to_columns,
+            on_delete: OnDelete::SetNull,
+        });
+    let parts = (vec(index, 0..4), vec(foreign_key, 0..3), names());
+    (any_text(), vec(any_column(), 0..6), names(), parts).prop_map(
+        |(name, mut columns, primary_key, (indexes, foreign_keys, checks))| {
+            // No table has two columns of one name.
+            columns.sort_by(|a, b| a.name.cmp(&b.name));
+            columns.dedup_by(|a, b| a.name == b.name);
+            Table {
+                primary_key,
+                indexes,
+                foreign_keys,
+                checks,
+                ..table(&name, &[], columns)
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_sketch_is_a_declaration(mut tables in vec(any_table(), 1..5)) {
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        tables.dedup_by(|a, b| a.name == b.name);
+        if let Some(text) = declaration(&tables, "shop.db") {
+            let parsed = carafe_model::declaration::parse(&text, Path::new("shop"));
+            prop_assert!(parsed.is_ok(), "{:#?}\n{text}", parsed.err());
+        }
+    }
 }
