@@ -146,3 +146,46 @@ pub(super) fn bare(text: &str) -> Vec<TokenKind> {
     }
     bare
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn casts_and_parentheses_are_no_part_of_an_expression() {
+        let words = |text: &str| {
+            let kinds = bare(text);
+            let shown = kinds.iter().map(|kind| match kind {
+                TokenKind::Word(text) | TokenKind::Quoted(text) => text.clone(),
+                TokenKind::Text(text) | TokenKind::Number(text) => format!("'{text}'"),
+                TokenKind::Symbol(symbol) => symbol.to_string(),
+            });
+            shown.collect::<Vec<_>>().join(" ")
+        };
+        let cases = [
+            ("('a'::character varying(20))", "'a'"),
+            ("(\"a b\")::public.\"Mood\" IS NULL", "a b IS NULL"),
+            ("ARRAY['a'::text]::text[] = x", "ARRAY [ 'a' ] = x"),
+            ("now() AT TIME ZONE 'utc'::text", "now AT TIME ZONE 'utc'"),
+            ("[a b] -- no\n/* no */ `c`", "a b c"),
+            ("'it''s", "'it's'"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(words(text), expected, "text: {text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_text_can_be_cut(text: String, sql in "['\"\\[\\]():, */a-c0-9-]{0,30}") {
+            for text in [text, sql] {
+                let mut end = 0;
+                for token in tokens(&text) {
+                    assert!(end <= token.span.start && token.span.start < token.span.end);
+                    end = token.span.end;
+                }
+                bare(&text);
+            }
+        }
+    }
+}
