@@ -6,9 +6,9 @@ use carafe_model::value::Value;
 use crate::catalog::Catalog;
 use crate::dialect::Dialect;
 use crate::error::Result as StoreResult;
-use crate::migrate;
 use crate::statement::Statement;
 use crate::transaction::Transaction;
+use crate::{migrate, postgres};
 
 use super::batch::Batches;
 use super::compare::compare;
@@ -161,6 +161,8 @@ impl<W: FnMut(Progress<'_>)> Transfer<'_, W> {
         total: u64,
     ) -> Result<(), Failure> {
         let title = from.title.as_str();
+        let dropped = drop_search_index(&mut self.target, to).await;
+        let dropped = dropped.map_err(Failure::target(title))?;
         let (insert, storages) = (to.insert(), to.storages());
         let mut batches = Batches::new(from);
         loop {
@@ -180,14 +182,8 @@ impl<W: FnMut(Progress<'_>)> Transfer<'_, W> {
             filled.map_err(Failure::target(title))?;
             *done += u64::try_from(rows.len()).unwrap_or(0);
         }
-        if self.target.dialect() == Dialect::Postgres {
-            // The planner knows nothing of a table that was filled just now.
-            let mut analyze = Statement::new(Dialect::Postgres, "ANALYZE ");
-            analyze.identifier(&to.table);
-            let analyzed = self.target.run(&analyze).await;
-            analyzed.map_err(Failure::target(title))?;
-        }
-        Ok(())
+        let settled = settle(&mut self.target, to, dropped).await;
+        settled.map_err(Failure::target(title))
     }
 
     async fn give_ids(&mut self) -> Result<(), Failure> {
@@ -213,6 +209,41 @@ async fn occupied(tx: &mut impl Transaction, sheets: &[Sheet<'_>]) -> StoreResul
         }
     }
     Ok(lines)
+}
+
+/// Drops the search index of PostgreSQL, and says whether it was there: without `pg_trgm` there
+/// is none.
+async fn drop_search_index(tx: &mut impl Transaction, sheet: &Sheet<'_>) -> StoreResult<bool> {
+    let Some((_, index)) = sheet.search_index() else {
+        return Ok(false);
+    };
+    let is_there = Catalog::read(tx).await?.has(index.name.as_str());
+    if is_there {
+        let mut drop = Statement::new(tx.dialect(), "DROP INDEX ");
+        drop.identifier(&index.name);
+        tx.run(&drop).await?;
+    }
+    Ok(is_there)
+}
+
+/// Makes of a table of PostgreSQL that was filled just now what one is that has grown: with its
+/// search index, and known to the planner.
+async fn settle(
+    tx: &mut impl Transaction,
+    sheet: &Sheet<'_>,
+    search_index: bool,
+) -> StoreResult<()> {
+    if let Some((resource, index)) = sheet.search_index().filter(|_| search_index) {
+        tx.run(&index.statement).await?;
+        let noted = postgres::ddl::comment("INDEX", resource, &index);
+        tx.run(&noted).await?;
+    }
+    if tx.dialect() == Dialect::Postgres {
+        let mut analyze = Statement::new(tx.dialect(), "ANALYZE ");
+        analyze.identifier(&sheet.table);
+        tx.run(&analyze).await?;
+    }
+    Ok(())
 }
 
 async fn count(tx: &mut impl Transaction, sheet: &Sheet<'_>) -> StoreResult<u64> {

@@ -6,8 +6,9 @@ use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
 
-use crate::ddl;
+use crate::ddl::{self, Object};
 use crate::dialect::Dialect;
+use crate::postgres;
 use crate::statement::{Identifier, Statement};
 use crate::storage::Storage;
 use crate::table;
@@ -234,6 +235,12 @@ impl Sheet<'_> {
     fn is_searched(&self) -> bool {
         let resource = self.resource;
         resource.is_some_and(|resource| table::has_search_column(self.dialect, resource))
+    }
+
+    /// The index that is made faster of all rows at once than row by row, with its resource.
+    pub(super) fn search_index(&self) -> Option<(&Resource, Object)> {
+        let resource = self.resource.filter(|_| self.is_searched())?;
+        Some((resource, postgres::ddl::search_index(resource)))
     }
 
     /// Adds to rows of the source what the target computes from them.

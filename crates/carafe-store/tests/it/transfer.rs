@@ -331,6 +331,15 @@ async fn many_rows_are_moved_and_found() {
             .expect("move");
         assert_eq!(last, (Phase::Check, 5000));
         assert!(steps > 8, "{steps}");
+        if let Place::Postgres(database) = &to {
+            let noted = "SELECT obj_description('notes__search'::regclass, 'pg_class')";
+            let row = database.other().await.query_one(noted, &[]).await;
+            let noted: String = row.expect("an index").get(0);
+            assert!(
+                noted.starts_with("CREATE INDEX \"notes__search\""),
+                "{noted}"
+            );
+        }
         let target = Bed::open(to, &schema).await;
         assert_eq!(target.all("notes").await.1, 5000);
         let (found, total) = target.find("notes", "nº 4321").await;
