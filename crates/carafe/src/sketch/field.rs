@@ -87,9 +87,15 @@ impl Writer<'_> {
         self.index();
     }
 
-    /// `create` or `update` for times that are set at creation by the database already.
+    /// `create` or `update` for times that the database sets at creation already. In a table
+    /// that Carafe has made nothing tells them from others but the name.
     fn set_by_server(&self) -> Option<&'static str> {
-        let is_set = self.column.held == Held::Datetime && self.column.default == DefaultValue::Now;
+        let is_set = match self.column.default {
+            DefaultValue::Now => true,
+            DefaultValue::None => self.outline.table.is_ours,
+            DefaultValue::Literal(_) | DefaultValue::Given | DefaultValue::Expression(_) => false,
+        };
+        let is_set = is_set && self.column.held == Held::Datetime;
         match self.column.name.as_str() {
             "created_at" if is_set => Some("create"),
             "updated_at" if is_set => Some("update"),

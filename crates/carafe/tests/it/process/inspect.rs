@@ -270,7 +270,8 @@ fn what_carafe_has_made_is_sketched_as_it_was_declared() {
          [resources.posts.fields]\n\
          title = { type = \"string\", default = \"New\" }\n\
          price = { type = \"decimal\", default = \"1.50\" }\n\
-         user = { type = \"reference\", to = \"users\" }\n",
+         user = { type = \"reference\", to = \"users\" }\n\
+         created_at = { type = \"datetime\", set = \"create\" }\n",
     );
     folder
         .run(&["create", "users", "name=ann", "email=a@example.org"])
@@ -281,9 +282,10 @@ fn what_carafe_has_made_is_sketched_as_it_was_declared() {
     assert_eq!(
         lines.join("\n"),
         r#"[resources.posts.fields]
-title = { type = "string", default = "New" }
-price = { type = "decimal", scale = 2, default = "1.50" }
-user  = { type = "reference", to = "users" }
+title      = { type = "string", default = "New" }
+price      = { type = "decimal", scale = 2, default = "1.50" }
+user       = { type = "reference", to = "users" }
+created_at = { type = "datetime", set = "create" }
 
 [resources.users]
 key = { field = "name", type = "string" }
