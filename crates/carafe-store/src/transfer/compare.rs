@@ -23,11 +23,11 @@ pub(super) async fn compare(
     loop {
         if expected.is_empty() {
             let rows = sent.next(source).await;
-            expected.extend(rows.map_err(Failure::source(title))?);
+            expected.extend(rows.map_err(Failure::reading(title))?);
         }
         if found.is_empty() {
             let rows = kept.next(target).await;
-            found.extend(rows.map_err(Failure::target(title))?);
+            found.extend(rows.map_err(Failure::reading_again(title))?);
         }
         if expected.is_empty() && found.is_empty() {
             return Ok(());

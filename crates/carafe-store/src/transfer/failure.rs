@@ -14,32 +14,56 @@ pub enum Failure {
     /// What was written reads differently: the first row, and what of it.
     #[error("the target does not hold what the source does: {0}")]
     Differs(String),
-    /// The source cannot be read.
-    #[error("reading {what} from the source failed")]
+    /// The source cannot be opened or read.
+    #[error("{doing} failed")]
     Source {
-        what: String,
+        /// `reading notes from the source`
+        doing: String,
         #[source]
         cause: Error,
     },
-    /// The target cannot be written.
-    #[error("writing {what} to the target failed")]
+    /// The target cannot be opened or written.
+    #[error("{doing} failed")]
     Target {
-        what: String,
+        /// `writing notes to the target`
+        doing: String,
         #[source]
         cause: Error,
     },
 }
 
 impl Failure {
-    /// Makes a failure of the source of an error.
-    pub(super) fn source(what: &str) -> impl FnOnce(Error) -> Self {
-        let what = what.to_owned();
-        move |cause| Failure::Source { what, cause }
+    /// Makes of an error a failure of doing something with the source.
+    pub(super) fn source(doing: &'static str) -> impl FnOnce(Error) -> Self {
+        move |cause| Failure::Source {
+            doing: doing.to_owned(),
+            cause,
+        }
     }
 
-    /// Makes a failure of the target of an error.
-    pub(super) fn target(what: &str) -> impl FnOnce(Error) -> Self {
-        let what = what.to_owned();
-        move |cause| Failure::Target { what, cause }
+    /// Makes of an error a failure of doing something with the target.
+    pub(super) fn target(doing: &'static str) -> impl FnOnce(Error) -> Self {
+        move |cause| Failure::Target {
+            doing: doing.to_owned(),
+            cause,
+        }
+    }
+
+    /// Makes of an error a failure of reading a table of the source.
+    pub(super) fn reading(title: &str) -> impl FnOnce(Error) -> Self + use<> {
+        let doing = format!("reading {title} from the source");
+        move |cause| Failure::Source { doing, cause }
+    }
+
+    /// Makes of an error a failure of reading a table of the target again.
+    pub(super) fn reading_again(title: &str) -> impl FnOnce(Error) -> Self + use<> {
+        let doing = format!("reading {title} from the target");
+        move |cause| Failure::Target { doing, cause }
+    }
+
+    /// Makes of an error a failure of writing a table of the target.
+    pub(super) fn writing(title: &str) -> impl FnOnce(Error) -> Self + use<> {
+        let doing = format!("writing {title} to the target");
+        move |cause| Failure::Target { doing, cause }
     }
 }

@@ -77,11 +77,13 @@ async fn from_source(
 ) -> Result<Vec<Moved>, Failure> {
     let mut reading = source.transaction();
     let lines = migrate::shortcomings(&mut reading, schema).await;
-    let lines = lines.map_err(Failure::source("tables"))?;
+    let lines = lines.map_err(Failure::reading("the tables"))?;
     if !lines.is_empty() {
         return Err(Failure::Unfit(lines));
     }
-    let target = Side::target(to).await.map_err(Failure::target("tables"))?;
+    let target = Side::target(to)
+        .await
+        .map_err(Failure::target("opening the target"))?;
     let transfer = Transfer {
         source: reading,
         target: target.transaction(),
@@ -93,7 +95,7 @@ async fn from_source(
             .commit()
             .await
             .map(|()| moved)
-            .map_err(Failure::target("all")),
+            .map_err(Failure::target("committing the target")),
         Err(failure) => Err(failure),
     };
     target.close(outcome.is_err()).await;
@@ -113,17 +115,17 @@ impl<W: FnMut(Progress<'_>)> Transfer<'_, W> {
         let from = sheets(self.source.dialect(), schema);
         let to = sheets(self.target.dialect(), schema);
         let taken = occupied(&mut self.target, &to).await;
-        let taken = taken.map_err(Failure::target("tables"))?;
+        let taken = taken.map_err(Failure::target("looking into the target"))?;
         if !taken.is_empty() {
             return Err(Failure::Occupied(taken));
         }
         let migrated = migrate::run(&mut self.target, schema).await;
-        migrated.map_err(Failure::target("tables"))?;
+        migrated.map_err(Failure::target("making tables in the target"))?;
 
         let mut total = 0;
         for sheet in &from {
             let rows = count(&mut self.source, sheet).await;
-            total += rows.map_err(Failure::source(&sheet.title))?;
+            total += rows.map_err(Failure::reading(&sheet.title))?;
         }
         let (mut moved, mut done) = (Vec::new(), 0);
         for (from, to) in from.iter().zip(&to) {
@@ -162,7 +164,7 @@ impl<W: FnMut(Progress<'_>)> Transfer<'_, W> {
     ) -> Result<(), Failure> {
         let title = from.title.as_str();
         let dropped = drop_search_index(&mut self.target, to).await;
-        let dropped = dropped.map_err(Failure::target(title))?;
+        let dropped = dropped.map_err(Failure::writing(title))?;
         let (insert, storages) = (to.insert(), to.storages());
         let mut batches = Batches::new(from);
         loop {
@@ -173,26 +175,26 @@ impl<W: FnMut(Progress<'_>)> Transfer<'_, W> {
                 total,
             });
             let rows = batches.next(&mut self.source).await;
-            let mut rows = rows.map_err(Failure::source(title))?;
+            let mut rows = rows.map_err(Failure::reading(title))?;
             if rows.is_empty() {
                 break;
             }
             to.complete(&mut rows);
             let filled = self.target.fill(&insert, &storages, &rows).await;
-            filled.map_err(Failure::target(title))?;
+            filled.map_err(Failure::writing(title))?;
             *done += u64::try_from(rows.len()).unwrap_or(0);
         }
         let settled = settle(&mut self.target, to, dropped).await;
-        settled.map_err(Failure::target(title))
+        settled.map_err(Failure::writing(title))
     }
 
     async fn give_ids(&mut self) -> Result<(), Failure> {
         for resource in &self.schema.resources {
             let title = resource.name.as_str();
             let given = ids::given(&mut self.source, resource).await;
-            if let Some(id) = given.map_err(Failure::source(title))? {
+            if let Some(id) = given.map_err(Failure::reading(title))? {
                 let raised = ids::give(&mut self.target, resource, id).await;
-                raised.map_err(Failure::target(title))?;
+                raised.map_err(Failure::writing(title))?;
             }
         }
         Ok(())

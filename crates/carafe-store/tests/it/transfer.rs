@@ -461,10 +461,10 @@ async fn what_the_target_cannot_hold_leaves_it_without_anything() {
         .as_other("INSERT INTO days (day) VALUES ('no day')")
         .await;
     let refused = transfer(&source, &to).await;
-    let Err(Failure::Target { what, .. }) = refused else {
+    let Err(Failure::Target { doing, .. }) = refused else {
         panic!("{refused:?}");
     };
-    assert_eq!(what, "days");
+    assert_eq!(doing, "writing days to the target");
     let Place::Postgres(database) = &to else {
         panic!("it is on a server");
     };

@@ -71,11 +71,8 @@ fn explain(failure: Failure) -> Error {
             "{failure}\n\nhint: the source holds a value that Carafe does not write, or another \
              program wrote to the target meanwhile"
         ),
-        Failure::Source { what, cause } => {
-            application::explain(cause).context(format!("reading {what} from the source failed"))
-        }
-        Failure::Target { what, cause } => {
-            application::explain(cause).context(format!("writing {what} to the target failed"))
+        Failure::Source { doing, cause } | Failure::Target { doing, cause } => {
+            application::explain(cause).context(format!("{doing} failed"))
         }
     }
 }
@@ -107,11 +104,11 @@ impl Shown {
         };
         match &self.bar {
             Some(bar) => {
-                bar.set_length(progress.total);
-                bar.set_position(progress.done);
                 if is_new {
                     bar.set_message(format!("{verb} {}", progress.title));
                 }
+                bar.set_length(progress.total);
+                bar.set_position(progress.done);
             }
             None if is_new => eprintln!("{verb} {}", progress.title),
             None => {}

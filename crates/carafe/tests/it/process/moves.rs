@@ -160,6 +160,11 @@ fn what_cannot_be_moved_is_refused_with_a_hint() {
         }
     }
     assert!(!folder.path("none.db").exists() && !folder.path("new.db").exists());
+    let url = "postgres://nobody:secret@127.0.0.1:1/none";
+    let complaint = folder.run(&["move", "--from", data, "--to", url]);
+    let complaint = complaint.refused();
+    assert!(complaint.contains("opening the target"), "{complaint}");
+    assert!(!complaint.contains("secret"), "{complaint}");
     let ran = folder.run(&["move", "--from", data]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stderr.contains("--to <URL>"), "{ran:?}");
