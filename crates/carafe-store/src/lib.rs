@@ -2,7 +2,9 @@
 
 pub mod error;
 pub mod freshness;
+pub mod inspect;
 pub mod store;
+pub mod transfer;
 
 mod cascade;
 mod catalog;

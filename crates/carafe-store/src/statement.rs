@@ -226,6 +226,19 @@ impl Statement {
         self
     }
 
+    /// A place for the values of a column of many rows, in PostgreSQL: an array of them as they
+    /// are in memory.
+    pub(crate) fn array_hole(&mut self, number: usize, storage: Storage) -> &mut Self {
+        self.text.push('$');
+        self.text.push_str(&number.to_string());
+        self.push(match storage {
+            Storage::Boolean => "::boolean[]",
+            Storage::Integer | Storage::Decimal { .. } => "::bigint[]",
+            Storage::Number => "::double precision[]",
+            Storage::Text | Storage::Date | Storage::Datetime | Storage::Uuid => "::text[]",
+        })
+    }
+
     /// `?`, or `$7`.
     fn place(&mut self) -> &mut Self {
         match self.dialect {

@@ -21,6 +21,7 @@ Examples:
   carafe serve shop                       serve it on http://127.0.0.1:5000
   carafe migrate shop --plan              show what a change of the declaration does to the database
   carafe check shop                       say what is wrong with the declaration
+  carafe inspect sqlite:old.db            sketch a declaration from another program's tables
   carafe create notes title=Milk content='Two litres'
   carafe list notes --sort=-created_at    see the records, newest first";
 
@@ -54,6 +55,25 @@ pub enum Command {
     ///
     /// A field or resource that has a new name says what it was: was = \"old_name\".
     Migrate(Migrate),
+    /// Write a declaration from the tables of an existing database
+    ///
+    /// The tables may have been made by any program; nothing in the database is changed. What has
+    /// no counterpart in a declaration is left out or renamed, and said in a comment right there.
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(Inspect),
+    /// Copy an application with all its data to another database
+    ///
+    /// Every record is copied with its id, key and version, also those that were deleted, with
+    /// passwords, history and the requests that are remembered: from SQLite to PostgreSQL, the
+    /// other way, or between two of one kind. The tables of the target are made, and it must have
+    /// no records of these resources. All rows are read again and compared before anything
+    /// counts; if something goes wrong, the target has nothing of it. The source is never
+    /// changed.
+    ///
+    /// No server may run on either database meanwhile: what it writes to the source after the
+    /// start is not copied.
+    #[command(after_help = MOVE_EXAMPLES)]
+    Move(Move),
     /// Show records in a table
     List(List),
     /// Show one record
@@ -101,6 +121,42 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  carafe inspect sqlite:old.db
+  carafe inspect sqlite:old.db --output shop/carafe.toml
+  carafe inspect postgres://ann@localhost/shop
+
+Of PostgreSQL, the tables of the schema that is first in the user's search_path are read;
+?options=-csearch_path%3Dsales behind the URL names another one.";
+
+#[derive(Debug, ClapArgs)]
+pub struct Inspect {
+    /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    pub url: String,
+    /// A new file for the declaration, in place of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+const MOVE_EXAMPLES: &str = "\
+Examples:
+  carafe move --from sqlite:shop/data.db --to postgres://ann@localhost/shop shop
+  carafe move --from postgres://ann@localhost/shop --to sqlite:copy.db shop";
+
+#[derive(Debug, ClapArgs)]
+pub struct Move {
+    /// The database to copy: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The database to fill, new or without records; a file is made if it is not there
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// The folder with carafe.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

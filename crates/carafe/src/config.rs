@@ -184,20 +184,12 @@ fn database_from(
     folder: &Path,
     dotenv: &HashMap<String, String>,
 ) -> Result<DatabaseConfig> {
-    let url = match args
+    let url = args
         .database
         .clone()
-        .or_else(|| dotenv.get("DATABASE_URL").map(|url| beside(folder, url)))
-    {
-        Some(url) if url.starts_with("sqlite://") => {
-            bail!(
-                "write the database's path right behind the colon: sqlite:data.db, or sqlite:/var/lib/notes/data.db"
-            )
-        }
-        Some(url) if url.starts_with("sqlite:") || is_postgres(&url) => url,
-        Some(_) => bail!(
-            "the database must be sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DATABASE"
-        ),
+        .or_else(|| dotenv.get("DATABASE_URL").map(|url| beside(folder, url)));
+    let url = match url {
+        Some(url) => check_database_url(url)?,
         None => format!("sqlite:{}", folder.join("data.db").display()),
     };
     let durability = match (
@@ -209,6 +201,53 @@ fn database_from(
         (None, Some(other)) => bail!("DURABILITY in .env is {other:?}; it must be full or normal"),
     };
     Ok(DatabaseConfig { url, durability })
+}
+
+/// A database that is there already: not one in memory, and no file that would be made.
+///
+/// # Errors
+///
+/// Where the URL is none of a database, and where its file is not there.
+pub fn existing_database(url: &str) -> Result<DatabaseConfig> {
+    let config = lasting_database(url)?;
+    match config.file() {
+        Some(file) if !file.is_file() => bail!(
+            "there is no file {}\n\nhint: the path starts from the folder that you are in",
+            file.display()
+        ),
+        _ => Ok(config),
+    }
+}
+
+/// A database that stays: not one in memory.
+///
+/// # Errors
+///
+/// Where the URL is none of a database.
+pub fn lasting_database(url: &str) -> Result<DatabaseConfig> {
+    if Path::new(url).is_file() {
+        bail!("{url:?} is a file; write sqlite:{url}")
+    }
+    let config = DatabaseConfig {
+        url: check_database_url(url.to_owned())?,
+        durability: Durability::Full,
+    };
+    if config.file().is_none() && !is_postgres(&config.url) {
+        bail!("a database in memory is gone when the command ends; name a file: sqlite:data.db")
+    }
+    Ok(config)
+}
+
+fn check_database_url(url: String) -> Result<String> {
+    if url.starts_with("sqlite://") {
+        bail!(
+            "write the database's path right behind the colon: sqlite:data.db, or sqlite:/var/lib/notes/data.db"
+        )
+    }
+    if url.starts_with("sqlite:") || is_postgres(&url) {
+        return Ok(url);
+    }
+    bail!("the database must be sqlite:PATH, sqlite::memory: or postgres://USER@HOST/DATABASE")
 }
 
 /// A URL of a file `.env`: a relative path in it starts from the folder that it is in.

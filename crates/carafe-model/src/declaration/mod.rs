@@ -26,3 +26,4 @@ mod walker;
 mod tests;
 
 pub use application::parse;
+pub use reserved::{DELETED_AT, resource_fault};

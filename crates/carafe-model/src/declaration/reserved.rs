@@ -21,11 +21,12 @@ pub(super) const LIST_MEMBERS: [&str; 9] = [
 /// Last parts of the paths of a record's own pages: `/users/3/edit`.
 pub(super) const RECORD_PATHS: [&str; 4] = ["delete", "edit", "history", "restore"];
 
-/// The member that says when a record was deleted.
-pub(super) const DELETED_AT: &str = "deleted_at";
+/// The member that says when a record was deleted; no field or key can be called that.
+pub const DELETED_AT: &str = "deleted_at";
 
-/// Why no resource can be called `name`.
-pub(super) fn resource_fault(name: &str) -> Option<&'static str> {
+/// Why no resource can be called `name`, which is a [`Name`](crate::name::Name).
+#[must_use]
+pub fn resource_fault(name: &str) -> Option<&'static str> {
     if PATHS.contains(&name) {
         Some("it is a path of Carafe's own")
     } else if LIST_MEMBERS.contains(&name) {

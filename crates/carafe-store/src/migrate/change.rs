@@ -156,6 +156,44 @@ impl Change {
         }
     }
 
+    /// What rows cannot be read without, as a lack of the table.
+    pub(crate) fn lack(&self) -> Option<String> {
+        Some(match self {
+            Change::CreateTable(resource) | Change::RemakeTable(resource) => format!(
+                "resource `{}`: there is no table of that name",
+                resource.name
+            ),
+            Change::CreateHistory(resource) => format!(
+                "resource `{}`: there is no table of its history",
+                resource.name
+            ),
+            Change::AddDeletion(resource) => format!(
+                "resource `{}`: the table has no column `_deleted_at`",
+                resource.name
+            ),
+            Change::AddColumn { resource, field } => format!(
+                "resource `{}`: the table has no column `{}`",
+                resource.name, field.name
+            ),
+            Change::Convert {
+                resource,
+                field,
+                noted,
+                ..
+            } => format!(
+                "field `{}.{}`: the column was made for {noted}",
+                resource.name, field.name
+            ),
+            Change::RenameTable { .. }
+            | Change::DropTable { .. }
+            | Change::RenameColumn { .. }
+            | Change::DropColumn { .. }
+            | Change::Release { .. }
+            | Change::MakeOptional { .. }
+            | Change::MakeRequired { .. } => return None,
+        })
+    }
+
     /// Whether data is gone afterwards.
     pub(crate) fn loses_data(&self) -> bool {
         matches!(self, Change::DropTable { .. } | Change::DropColumn { .. })

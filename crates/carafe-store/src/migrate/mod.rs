@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::statement::Statement;
 
-pub(crate) use run::{migrate, migrations, plan, undo};
+pub(crate) use run::{known, migrate, migrations, plan, replace_known, shortcomings, undo};
 
 pub use migration::Migration;
 

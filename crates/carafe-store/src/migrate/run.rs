@@ -10,7 +10,7 @@ use crate::migrate::change::Change;
 use crate::migrate::facts::{Facts, Purpose};
 use crate::migrate::migration::Migration;
 use crate::migrate::{
-    Accept, Doing, Later, Migrated, Plan, PlannedStep, Progress, plan as planning, upkeep,
+    Accept, Doing, Later, Migrated, Plan, PlannedStep, Progress, plan as planning, untold, upkeep,
 };
 use crate::statement::{Identifier, Statement};
 use crate::transaction::Transaction;
@@ -21,7 +21,7 @@ const LARGE_ROWS: u64 = 100_000;
 
 /// The migrations that were done, in their order.
 const SQLITE_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
-     (position INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, \
+     (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, \
      at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) STRICT";
 
 const POSTGRES_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
@@ -79,10 +79,7 @@ pub(crate) async fn plan(
 ) -> Result<Plan> {
     let dialect = tx.dialect();
     let catalog = Catalog::read(tx).await?;
-    let known = match catalog.has("_carafe_migration") {
-        true => migrations(tx).await?,
-        false => Vec::new(),
-    };
+    let known = known(tx).await?;
     let files = pending(&known, files)?;
     if !files.is_empty() {
         return Ok(Plan {
@@ -131,6 +128,24 @@ pub(crate) async fn plan(
     Ok(plan)
 }
 
+/// Why rows cannot be read as the declaration says before a migration, a line each. Nothing is
+/// changed.
+pub(crate) async fn shortcomings(
+    tx: &mut impl Transaction,
+    schema: &Schema,
+) -> Result<Vec<String>> {
+    let dialect = tx.dialect();
+    let facts = Facts::read(tx, schema, Purpose::Plan, &untold()).await?;
+    let mut lines = Vec::new();
+    if !facts.catalog.has("_carafe_request") {
+        lines.push("it has no tables of this version of Carafe".to_owned());
+    }
+    let plan = planning::plan(dialect, schema, &facts);
+    lines.extend(plan.differences);
+    lines.extend(plan.changes.iter().filter_map(Change::lack));
+    Ok(lines)
+}
+
 /// Takes the last migration back, and returns it.
 pub(crate) async fn undo(tx: &mut impl Transaction) -> Result<Option<Migration>> {
     make_own(tx).await?;
@@ -160,6 +175,31 @@ pub(crate) async fn migrations(tx: &mut impl Transaction) -> Result<Vec<Migratio
         Migration { name, text }
     };
     Ok(rows.into_iter().map(migration).collect())
+}
+
+/// As [`migrations`], also where no migration ever was.
+pub(crate) async fn known(tx: &mut impl Transaction) -> Result<Vec<Migration>> {
+    match Catalog::read(tx).await?.has("_carafe_migration") {
+        true => migrations(tx).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Says that a database has seen these migrations and no others: its tables came from one that
+/// has.
+pub(crate) async fn replace_known(
+    tx: &mut impl Transaction,
+    migrations: &[Migration],
+) -> Result<()> {
+    tx.run(&Statement::new(
+        tx.dialect(),
+        "DELETE FROM _carafe_migration",
+    ))
+    .await?;
+    for migration in migrations {
+        record(tx, migration).await?;
+    }
+    Ok(())
 }
 
 async fn make_own(tx: &mut impl Transaction) -> Result<()> {

@@ -146,13 +146,21 @@ impl Postgres {
 
     /// What is wrong with the counters and the searched texts, a line each.
     pub(crate) async fn check_integrity(&self) -> Result<Vec<String>> {
+        self.read_only(async |tx| ddl::check(tx).await).await
+    }
+
+    /// Runs reads that see one state of the database.
+    pub(crate) async fn read_only<T>(
+        &self,
+        read: impl AsyncFnOnce(&mut PostgresTransaction<'_>) -> Result<T>,
+    ) -> Result<T> {
         let client = self.client().await?;
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
-        let complaints = ddl::check(&mut PostgresTransaction(&client)).await;
+        let outcome = read(&mut PostgresTransaction(&client)).await;
         client.batch_execute("ROLLBACK").await?;
-        complaints
+        outcome
     }
 
     /// Closes the connections.
@@ -163,7 +171,7 @@ impl Postgres {
         self.pool.close();
     }
 
-    async fn client(&self) -> Result<Client> {
+    pub(crate) async fn client(&self) -> Result<Client> {
         Ok(self.pool.get().await?)
     }
 
@@ -301,7 +309,7 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
-            let outcome = rows(&client, &statement, bytes_max).await;
+            let outcome = pipeline::rows(&client, &statement, bytes_max).await;
             guard.done();
             match outcome {
                 Ok(rows) => return Ok(rows),
@@ -429,24 +437,6 @@ async fn snapshot(
     answers.map(|answer| Ok(answer?.rows)).collect()
 }
 
-async fn rows(
-    client: &Client,
-    statement: &Statement,
-    bytes_max: usize,
-) -> std::result::Result<Vec<Vec<Value>>, tokio_postgres::Error> {
-    let mut stream =
-        Box::pin(pipeline::stream(client, statement.text(), statement.parameters()).await?);
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    while bytes < bytes_max
-        && let Some(row) = stream.try_next().await?
-    {
-        let row = values(&row);
-        bytes += row.iter().map(Value::text_bytes).sum::<usize>();
-        found.push(row);
-    }
-    Ok(found)
-}
-
 struct CancelWhenDropped(Option<(CancelToken, MakeRustlsConnect)>);
 
 impl CancelWhenDropped {
@@ -529,7 +519,7 @@ async fn end<T>(client: &Client, outcome: Result<T>) -> Result<T> {
 }
 
 /// Whether the server is new enough, and its database can hold what Carafe stores.
-async fn check_server(client: &Client) -> Result<()> {
+pub(crate) async fn check_server(client: &Client) -> Result<()> {
     const VERSION_MIN: i64 = 130_000;
     let asked = Statement::new(
         Dialect::Postgres,

@@ -1,5 +1,6 @@
 //! PostgreSQL: a small pool of connections, and what runs on them.
 
+pub(crate) mod array;
 pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod ddl;

@@ -4,12 +4,14 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use carafe_model::value::Value;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row, RowStream};
 
-use crate::postgres::row::Bound;
-use crate::statement::Parameter;
+use crate::postgres::array::Array;
+use crate::postgres::row::{Bound, values};
+use crate::statement::{Parameter, Statement};
 
 /// What a statement gave: its rows, and how many it changed.
 pub(crate) struct Answer {
@@ -46,6 +48,36 @@ pub(crate) async fn stream(
     });
     let typed: Vec<(Bound<'_>, Type)> = typed.collect();
     client.query_typed_raw(text, typed).await
+}
+
+/// Reads rows, up to the first at which their texts have `bytes_max` bytes.
+pub(crate) async fn rows(
+    client: &Client,
+    statement: &Statement,
+    bytes_max: usize,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let mut stream = Box::pin(stream(client, statement.text(), statement.parameters()).await?);
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while bytes < bytes_max
+        && let Some(row) = stream.try_next().await?
+    {
+        let row = values(&row);
+        bytes += row.iter().map(Value::text_bytes).sum::<usize>();
+        found.push(row);
+    }
+    Ok(found)
+}
+
+/// Runs a statement with arrays.
+pub(crate) async fn fill(client: &Client, text: &str, arrays: Vec<Array<'_>>) -> Result<(), Error> {
+    let typed = arrays.into_iter().map(|array| {
+        let type_ = array.type_();
+        (array, type_)
+    });
+    let typed: Vec<(Array<'_>, Type)> = typed.collect();
+    let mut stream = Box::pin(client.query_typed_raw(text, typed).await?);
+    while stream.try_next().await?.is_some() {}
+    Ok(())
 }
 
 /// A statement under way.

@@ -6,8 +6,10 @@ use tokio_postgres::Client;
 
 use crate::dialect::Dialect;
 use crate::error::Result;
-use crate::postgres::{failure, pipeline, row};
+use crate::postgres::array::Array;
+use crate::postgres::{failure, pipeline};
 use crate::statement::Statement;
+use crate::storage::Storage;
 use crate::transaction::Transaction;
 
 pub(crate) struct PostgresTransaction<'c>(pub(crate) &'c Client);
@@ -17,9 +19,12 @@ impl Transaction for PostgresTransaction<'_> {
         Dialect::Postgres
     }
 
-    async fn rows(&mut self, statement: &Statement) -> Result<Vec<Vec<Value>>> {
-        let answer = pipeline::run(self.0, statement.text(), statement.parameters()).await?;
-        Ok(answer.rows.iter().map(row::values).collect())
+    async fn rows_up_to(
+        &mut self,
+        statement: &Statement,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<Value>>> {
+        Ok(pipeline::rows(self.0, statement, bytes_max).await?)
     }
 
     async fn run(&mut self, statement: &Statement) -> Result<()> {
@@ -35,6 +40,20 @@ impl Transaction for PostgresTransaction<'_> {
     async fn write(&mut self, resource: &Resource, statement: &Statement) -> Result<()> {
         let answer = pipeline::run(self.0, statement.text(), statement.parameters()).await;
         answer.map_err(|err| failure::of_write(resource, err))?;
+        Ok(())
+    }
+
+    async fn fill(
+        &mut self,
+        statement: &Statement,
+        storages: &[Storage],
+        rows: &[Vec<Value>],
+    ) -> Result<()> {
+        let arrays = storages
+            .iter()
+            .enumerate()
+            .map(|(position, &storage)| Array::of_column(storage, rows, position));
+        pipeline::fill(self.0, statement.text(), arrays.collect()).await?;
         Ok(())
     }
 }

@@ -1,15 +1,15 @@
 //! A transaction on the writer's connection.
 
 use carafe_model::resource::Resource;
-use carafe_model::value::{Row, Value};
+use carafe_model::value::Value;
 use rusqlite::Connection;
 
 use crate::dialect::Dialect;
 use crate::error::Result;
-use crate::sqlite::connection::{prepared, run};
-use crate::sqlite::failure;
-use crate::sqlite::row::SqliteRow;
+use crate::sqlite::connection::{bind, prepared, run};
+use crate::sqlite::{failure, read};
 use crate::statement::Statement;
+use crate::storage::Storage;
 use crate::transaction::Transaction;
 
 pub(crate) struct SqliteTransaction<'c>(pub(crate) &'c Connection);
@@ -19,20 +19,12 @@ impl Transaction for SqliteTransaction<'_> {
         Dialect::Sqlite
     }
 
-    async fn rows(&mut self, statement: &Statement) -> Result<Vec<Vec<Value>>> {
-        let mut statement = prepared(self.0, statement)?;
-        let columns = statement.column_count();
-        let mut rows = statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let row = SqliteRow(row);
-            found.push(
-                (0..columns)
-                    .map(|index| row.cell(index).to_value())
-                    .collect(),
-            );
-        }
-        Ok(found)
+    async fn rows_up_to(
+        &mut self,
+        statement: &Statement,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<Value>>> {
+        Ok(read::rows(self.0, statement, bytes_max)?)
     }
 
     async fn run(&mut self, statement: &Statement) -> Result<()> {
@@ -47,6 +39,22 @@ impl Transaction for SqliteTransaction<'_> {
 
     async fn write(&mut self, resource: &Resource, statement: &Statement) -> Result<()> {
         run(self.0, statement).map_err(|err| failure::of_write(resource, err))?;
+        Ok(())
+    }
+
+    async fn fill(
+        &mut self,
+        statement: &Statement,
+        _storages: &[Storage],
+        rows: &[Vec<Value>],
+    ) -> Result<()> {
+        let mut statement = prepared(self.0, statement)?;
+        for row in rows {
+            for (index, value) in (1..).zip(row) {
+                bind(&mut statement, index, value)?;
+            }
+            statement.raw_execute()?;
+        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod delete;
 mod draft;
 mod engine;
+mod inspect;
 mod list;
 mod migrate;
 mod other_program;
@@ -12,3 +13,4 @@ mod record;
 mod search;
 mod server;
 mod support;
+mod transfer;

@@ -38,6 +38,21 @@ pub(crate) enum Place {
     Postgres(TestDatabase),
 }
 
+impl Place {
+    /// A folder for a file that is not there yet.
+    pub(crate) fn file() -> Self {
+        Place::File(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Place::File(folder) => url(folder),
+            Place::Memory => "sqlite::memory:".to_owned(),
+            Place::Postgres(database) => database.url(),
+        }
+    }
+}
+
 impl Bed {
     /// One on a file, one in memory, and one on PostgreSQL, where there is a server.
     pub(crate) async fn each(schema: &Arc<Schema>) -> Vec<Self> {
@@ -54,8 +69,7 @@ impl Bed {
     }
 
     pub(crate) async fn file(schema: &Arc<Schema>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self::open(Place::File(folder), schema).await
+        Self::open(Place::file(), schema).await
     }
 
     pub(crate) async fn memory(schema: &Arc<Schema>) -> Self {
@@ -67,13 +81,8 @@ impl Bed {
         Some(Self::open(Place::Postgres(database), schema).await)
     }
 
-    async fn open(place: Place, schema: &Arc<Schema>) -> Self {
-        let url = match &place {
-            Place::File(folder) => url(folder),
-            Place::Memory => "sqlite::memory:".to_owned(),
-            Place::Postgres(database) => database.url(),
-        };
-        let database = Database::open(&url, Durability::Full).expect("open");
+    pub(crate) async fn open(place: Place, schema: &Arc<Schema>) -> Self {
+        let database = Database::open(&place.url(), Durability::Full).expect("open");
         database
             .migrate(schema, &[], Accept::Safe, &untold())
             .await

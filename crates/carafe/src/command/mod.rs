@@ -1,10 +1,13 @@
 //! The commands, one file each.
 
 mod check;
+mod inspect;
 pub(crate) mod migrate;
 mod new;
 mod record;
 pub(crate) mod serve;
+mod table;
+mod transfer;
 
 use anyhow::Result;
 use carafe_service::error::Error;
@@ -26,6 +29,8 @@ pub fn run(args: Args) -> Result<()> {
             let folder = args.folder.clone().unwrap_or_else(|| ".".into());
             serve::run(App::from_file(folder)?, &args)
         }
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Move(args) => transfer::run(&args),
         Command::List(list) => record::list(&list),
         Command::Get {
             target,

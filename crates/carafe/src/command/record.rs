@@ -2,7 +2,7 @@
 //! same service.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 
 use anyhow::{Context, Result, anyhow, bail};
 use carafe_model::actor::Actor;
@@ -24,11 +24,11 @@ use carafe_service::record::{Change, Guard};
 use carafe_service::service::Service;
 use carafe_store::store::Database;
 use carafe_web::json::{self, Encoder};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 
 use crate::application::{self, Tables};
 use crate::args::{List, Output, Target, Values};
-use crate::command::faults;
+use crate::command::{faults, table};
 use crate::config;
 use crate::migrations;
 
@@ -321,7 +321,7 @@ fn show(resource: &Resource, record: &Record, output: &Output) {
     if output.json {
         return println!("{}", to_json(resource, record));
     }
-    let mut table = new_table();
+    let mut table = table::new();
     table.add_row([resource.key.field.to_string(), record.key.to_string()]);
     if resource.members.is_some() {
         for (name, value) in Document::of(record).members() {
@@ -338,7 +338,7 @@ fn show(resource: &Resource, record: &Record, output: &Output) {
 }
 
 fn table(resource: &Resource, records: &[Record]) -> Table {
-    let mut table = new_table();
+    let mut table = table::new();
     let fields = || {
         resource
             .fields
@@ -353,19 +353,6 @@ fn table(resource: &Resource, records: &[Record]) -> Table {
             .map(|(position, field)| shorten(&visible(&field.show(&record.values[position]))));
         table.add_row(std::iter::once(record.key.to_string()).chain(values));
     }
-    table
-}
-
-fn new_table() -> Table {
-    let mut table = Table::new();
-    let preset = if std::io::stdout().is_terminal() {
-        presets::UTF8_FULL_CONDENSED
-    } else {
-        presets::ASCII_MARKDOWN
-    };
-    table
-        .load_style(preset)
-        .set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 

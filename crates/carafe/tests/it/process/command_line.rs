@@ -260,7 +260,7 @@ fn help_names_the_environment_variables() {
     }
     let help = folder.run(&["--help"]).ok();
     for command in [
-        "new", "check", "serve", "list", "get", "create", "update", "delete",
+        "new", "check", "serve", "inspect", "move", "list", "get", "create", "update", "delete",
     ] {
         assert!(
             help.contains(&format!("\n  {command} ")),

@@ -4,7 +4,9 @@
 mod command_line;
 mod crash;
 mod full_disk;
+mod inspect;
 mod migrate;
+mod moves;
 mod nodes;
 mod reload;
 mod restart;
