@@ -113,6 +113,7 @@ pub(crate) async fn plan(
             locks: change.rewrites().is_some_and(is_large),
         });
     }
+    let mut quiet = Vec::new();
     for work in upkeep::plan(dialect, schema, &facts).works {
         let table_is_large = work.reads.as_ref().is_some_and(is_large);
         let beside_others = dialect == Dialect::Postgres && work.index.is_some();
@@ -123,7 +124,17 @@ pub(crate) async fn plan(
                 loses_data: false,
                 locks: table_is_large && !beside_others,
             });
+        } else {
+            quiet.push(work.statement.text().to_owned());
         }
+    }
+    if !quiet.is_empty() {
+        plan.steps.push(PlannedStep {
+            title: "Made what is kept beside the tables".to_owned(),
+            sql: quiet,
+            loses_data: false,
+            locks: false,
+        });
     }
     Ok(plan)
 }

@@ -4,6 +4,7 @@
 use carafe_model::name::Name;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
+use carafe_model::value::Value;
 
 use crate::catalog::Catalog;
 use crate::ddl::{self, Object};
@@ -261,11 +262,11 @@ fn plan_kinds(upkeep: &mut Upkeep, resource: &Resource, catalog: &Catalog) {
                 upkeep.dialect,
                 "INSERT INTO _carafe_schema (resource, field, kind) VALUES (",
             );
-            sql.bind(resource.name.as_str())
+            sql.name_text(&resource.name)
                 .push(", ")
-                .bind(field.name.as_str())
+                .name_text(&field.name)
                 .push(", ")
-                .bind(kind.as_str())
+                .literal(&Value::Text(kind))
                 .push(") ON CONFLICT (resource, field) DO UPDATE SET kind = excluded.kind");
             upkeep.quietly(sql);
         }

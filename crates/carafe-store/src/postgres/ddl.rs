@@ -296,9 +296,9 @@ pub(crate) fn recount(resource: &Resource) -> [Statement; 2] {
         Dialect::Postgres,
         "UPDATE _carafe_count SET live = 0, deleted = 0 WHERE resource = ",
     );
-    forget.bind(resource.name.as_str());
+    forget.name_text(&resource.name);
     let mut count = Statement::new(Dialect::Postgres, "SELECT _carafe_count(");
-    count.bind(resource.name.as_str());
+    count.name_text(&resource.name);
     count.push(match resource.delete {
         Delete::Soft => ", count(*) - count(_deleted_at), count(_deleted_at)) FROM ",
         Delete::Hard => ", count(*), 0) FROM ",

@@ -226,7 +226,7 @@ pub(crate) fn recount(resource: &Resource) -> Statement {
         Dialect::Sqlite,
         "INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ",
     );
-    sql.bind(resource.name.as_str());
+    sql.name_text(&resource.name);
     sql.push(match resource.delete {
         Delete::Soft => ", count(*) - count(_deleted_at), count(_deleted_at) FROM ",
         Delete::Hard => ", count(*), 0 FROM ",
@@ -286,8 +286,8 @@ mod tests {
         CREATE TABLE "books__pending" (id INTEGER PRIMARY KEY) STRICT
         CREATE TABLE "books__history" (id INTEGER NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT, action TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (id, version)) STRICT, WITHOUT ROWID
         "#);
-        assert_snapshot!(recount(books).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ?, count(*) - count(_deleted_at), count(_deleted_at) FROM "books""#);
-        assert_snapshot!(recount(&schema.resources[2]).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ?, count(*), 0 FROM "copies""#);
+        assert_snapshot!(recount(books).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT 'books', count(*) - count(_deleted_at), count(_deleted_at) FROM "books""#);
+        assert_snapshot!(recount(&schema.resources[2]).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT 'copies', count(*), 0 FROM "copies""#);
         assert_snapshot!(all_pending(books).text(), @r#"INSERT INTO "books__pending" (id) SELECT "id" FROM "books""#);
     }
 }

@@ -765,3 +765,28 @@ async fn an_index_on_a_large_table_keeps_nobody_waiting() {
     assert!(plan.steps.iter().any(|step| step.locks), "{plan:?}");
     bed.finish().await;
 }
+
+/// Without its triggers a table's counters would be wrong: that is something to be done before a
+/// server may start.
+#[tokio::test]
+async fn what_is_missing_beside_a_table_is_pending_too() {
+    let notes = one(resource("notes", vec![title()]).search(&["title"]));
+    for bed in Bed::lasting(&notes).await {
+        bed.insert("notes", vec![text("a")]).await.unwrap();
+        let plan = bed.database.plan(&notes, &[], &untold()).await.unwrap();
+        assert!(plan.is_empty() && plan.steps.is_empty(), "{plan:?}");
+        let drop = match &bed.place {
+            crate::support::Place::Postgres(_) => "DROP TRIGGER notes__count_insert ON notes",
+            _ => "DROP TRIGGER notes__count_insert",
+        };
+        bed.as_other(drop).await;
+        bed.as_other("INSERT INTO notes (title) VALUES ('uncounted')")
+            .await;
+        let plan = bed.database.plan(&notes, &[], &untold()).await.unwrap();
+        assert!(!plan.is_empty());
+        assert_eq!(plan.steps[0].title, "Made what is kept beside the tables");
+        migrate(&bed.database, &notes).await.unwrap();
+        assert_eq!(bed.all("notes").await.1, 2);
+        bed.finish().await;
+    }
+}
