@@ -109,7 +109,7 @@ impl Catalog {
         self.objects.contains_key(name)
     }
 
-    /// Whether the object is there with this very definition.
+    /// Whether the object is there with this very definition. An index names its table in it.
     pub(crate) fn has_same(&self, name: &str, statement: &Statement) -> bool {
         self.objects
             .get(name)

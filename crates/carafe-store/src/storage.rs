@@ -36,7 +36,11 @@ pub(crate) enum Storage {
 
 impl Storage {
     pub(crate) fn of(field: &Field) -> Self {
-        match &field.kind {
+        Self::of_kind(&field.kind)
+    }
+
+    pub(crate) fn of_kind(kind: &Kind) -> Self {
+        match kind {
             Kind::Boolean => Storage::Boolean,
             Kind::Integer => Storage::Integer,
             Kind::Decimal { scale } => Storage::Decimal {

@@ -364,7 +364,8 @@ pub(crate) fn dangling(
     if target.delete == Delete::Soft {
         sql.push(" AND that._deleted_at IS NULL");
     }
-    sql.push(")");
+    // It must stay as long as what refers to it is not back.
+    sql.push_either(")", " FOR SHARE)");
     sql
 }
 
@@ -619,7 +620,7 @@ mod tests {
         "#);
         assert_snapshot!(both(|dialect| dangling(dialect, books, 1, authors, 1)), @r#"
         SELECT 1 FROM "books" AS this WHERE _id = ? AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author")
-        SELECT 1 FROM "books" AS this WHERE _id = $1::bigint AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author")
+        SELECT 1 FROM "books" AS this WHERE _id = $1::bigint AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author" FOR SHARE)
         "#);
         let values = [text("a"), Value::Integer(7)];
         let steps = reference_guards(

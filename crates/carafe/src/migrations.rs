@@ -27,11 +27,12 @@ pub fn read(folder: &Path) -> Result<Vec<Migration>> {
             .path();
         let name = path.file_stem().and_then(|name| name.to_str());
         if path.extension().is_some_and(|end| end == "sql")
-            && let Some(name) = name
+            && let Some(name) = name.filter(|name| !name.starts_with('.'))
         {
             migrations.push(Migration {
                 name: name.to_owned(),
                 text: std::fs::read_to_string(&path)
+                    .map(|text| text.trim_start_matches('\u{FEFF}').to_owned())
                     .with_context(|| format!("read {}", path.display()))?,
             });
         }

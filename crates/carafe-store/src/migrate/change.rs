@@ -27,6 +27,8 @@ pub(crate) enum Change {
         resource: Resource,
         /// It has a history, which goes along.
         history: bool,
+        /// Indexes of ours, which are called after the table.
+        indexes: Vec<String>,
         /// Tables whose rows were deleted together with others.
         soft: Vec<Name>,
     },
@@ -42,6 +44,8 @@ pub(crate) enum Change {
         resource: Resource,
         from: Name,
         field: Field,
+        /// The table has a history, in which it is renamed too.
+        history: bool,
     },
     DropColumn {
         resource: Resource,
@@ -70,6 +74,8 @@ pub(crate) enum Change {
         from: Form,
         noted: String,
         indexes: Vec<String>,
+        /// The table has a history, whose old values are of the old type.
+        history: bool,
     },
 }
 
@@ -97,6 +103,7 @@ impl Change {
                 resource,
                 from,
                 field,
+                ..
             } => format!(
                 "Renamed field `{0}.{from}` to `{0}.{1}`",
                 resource.name, field.name
@@ -199,13 +206,23 @@ impl Change {
         matches!(self, Change::DropTable { .. } | Change::DropColumn { .. })
     }
 
+    /// The table that it is for only as long as that has no rows.
+    pub(crate) fn only_while_empty(&self) -> Option<&Name> {
+        match self {
+            Change::RemakeTable(resource) => Some(&resource.name),
+            _ => None,
+        }
+    }
+
     /// Whether every row is read or written while nobody else can.
     pub(crate) fn rewrites(&self) -> Option<&Name> {
         match self {
             Change::Convert { resource, .. } | Change::MakeRequired { resource, .. } => {
                 Some(&resource.name)
             }
-            Change::RenameColumn { resource, .. } if resource.history => Some(&resource.name),
+            Change::RenameColumn {
+                resource, history, ..
+            } if *history => Some(&resource.name),
             _ => None,
         }
     }
@@ -215,6 +232,7 @@ impl Change {
         match self {
             Change::Convert { resource, .. }
             | Change::DropColumn { resource, .. }
+            | Change::AddDeletion(resource)
             | Change::RenameColumn { resource, .. } => vec![&resource.name],
             Change::RenameTable { from, soft, .. } => {
                 let mut tables = vec![from];
@@ -225,7 +243,6 @@ impl Change {
             | Change::RemakeTable(_)
             | Change::CreateHistory(_)
             | Change::DropTable { .. }
-            | Change::AddDeletion(_)
             | Change::AddColumn { .. }
             | Change::Release { .. }
             | Change::MakeOptional { .. }
@@ -251,6 +268,7 @@ impl Change {
                 from,
                 resource,
                 history,
+                indexes,
                 soft,
             } => {
                 // The table itself has its new name by then.
@@ -258,7 +276,9 @@ impl Change {
                     true => &resource.name,
                     false => table,
                 });
-                rename_table(dialect, from, &resource.name, *history, soft)
+                let mut statements = drop_indexes(dialect, indexes);
+                statements.extend(rename_table(dialect, from, &resource.name, *history, soft));
+                statements
             }
             Change::DropTable { table } => drop_table(dialect, table),
             Change::AddDeletion(resource) => vec![
@@ -272,7 +292,8 @@ impl Change {
                 resource,
                 from,
                 field,
-            } => rename_column(dialect, resource, from, &field.name),
+                history,
+            } => rename_column(dialect, &resource.name, from, &field.name, *history),
             Change::DropColumn {
                 resource,
                 column,
@@ -302,11 +323,21 @@ impl Change {
                 resource,
                 field,
                 from,
+                noted,
                 indexes,
-                ..
+                history,
             } => {
                 let mut statements = drop_indexes(dialect, indexes);
                 statements.extend(convert_column(dialect, resource, field, *from));
+                let kind = ddl::kind_text(&field.kind);
+                statements.push(note_kind(dialect, &resource.name, &field.name, &kind));
+                if *history {
+                    // Old versions have no value of the new type. What they have stays, under a
+                    // name that no field can have.
+                    let kept = kept_name(field, noted);
+                    let name = field.name.as_str();
+                    statements.push(rename_in_history(dialect, &resource.name, name, &kept));
+                }
                 statements
             }
         }
@@ -326,7 +357,16 @@ impl Change {
                 resource,
                 history,
                 soft,
-            } => rename_table(dialect, &resource.name, from, *history, soft.iter()),
+                ..
+            } => {
+                let names = ddl::indexes(dialect, resource).into_iter();
+                let names: Vec<String> =
+                    names.map(|index| index.name.as_str().to_owned()).collect();
+                let mut statements = drop_indexes(dialect, &names);
+                let (from, to) = (&resource.name, from);
+                statements.extend(rename_table(dialect, from, to, *history, soft.iter()));
+                statements
+            }
             Change::AddColumn { resource, field } => {
                 let indexes = indexes_of(dialect, resource, &field.name);
                 let mut statements = drop_indexes(dialect, &indexes);
@@ -338,7 +378,8 @@ impl Change {
                 resource,
                 from,
                 field,
-            } => rename_column(dialect, resource, &field.name, from),
+                history,
+            } => rename_column(dialect, &resource.name, &field.name, from, *history),
             Change::DropColumn {
                 resource,
                 column,
@@ -365,6 +406,7 @@ impl Change {
                 field,
                 from,
                 noted,
+                history,
                 ..
             } => {
                 let Some(now) = Form::noted(&ddl::kind_text(&field.kind)) else {
@@ -376,16 +418,37 @@ impl Change {
                 let mut statements = drop_indexes(dialect, &indexes);
                 statements.extend(convert_column(dialect, resource, &before, now));
                 statements.push(note_kind(dialect, &resource.name, &field.name, noted));
+                if *history {
+                    let kept = kept_name(field, noted);
+                    let name = field.name.as_str();
+                    statements.push(rename_in_history(dialect, &resource.name, &kept, name));
+                }
                 statements
             }
-            // An empty table has nothing to go back to, columns of deletions do no harm, and
-            // nobody knows what a released column would have to hold.
-            Change::RemakeTable(_)
-            | Change::DropTable { .. }
-            | Change::AddDeletion(_)
-            | Change::Release { .. } => Vec::new(),
+            Change::AddDeletion(resource) => {
+                let names = ddl::indexes(dialect, resource).into_iter();
+                let names: Vec<String> =
+                    names.map(|index| index.name.as_str().to_owned()).collect();
+                let mut statements = drop_indexes(dialect, &names);
+                for column in [" DROP COLUMN _deleted_at", " DROP COLUMN _deleted_with"] {
+                    let mut sql = Statement::new(dialect, "ALTER TABLE ");
+                    sql.name(&resource.name).push(column);
+                    statements.push(sql);
+                }
+                statements
+            }
+            Change::Release { resource, column } => {
+                vec![alter(dialect, &resource.name, column, " SET NOT NULL")]
+            }
+            // What was in a table, or how it was before it was made anew, nobody knows any more.
+            Change::RemakeTable(_) | Change::DropTable { .. } => Vec::new(),
         }
     }
+}
+
+/// What old versions of a record call the value of a field that had another type.
+fn kept_name(field: &Field, noted: &str) -> String {
+    format!("{}__{}", field.name, noted.replace(' ', "_"))
 }
 
 /// A field for a column that is none.
@@ -433,17 +496,15 @@ fn deletion_column(
     sql
 }
 
-/// SQLite drops no column that an index has; PostgreSQL drops the index with it.
+/// SQLite drops no column that an index has, and PostgreSQL converts none that an index has the
+/// hash of.
 fn drop_indexes(dialect: Dialect, indexes: &[String]) -> Vec<Statement> {
     let drop = |index: &String| {
         let mut sql = Statement::new(dialect, "DROP INDEX IF EXISTS ");
         sql.identifier(&Identifier::found(index));
         sql
     };
-    match dialect {
-        Dialect::Sqlite => indexes.iter().map(drop).collect(),
-        Dialect::Postgres => Vec::new(),
-    }
+    indexes.iter().map(drop).collect()
 }
 
 /// The indexes that a resource has over a column.
@@ -600,10 +661,16 @@ fn rename_table<'n>(
     statements
 }
 
-fn rename_column(dialect: Dialect, resource: &Resource, from: &Name, to: &Name) -> Vec<Statement> {
+fn rename_column(
+    dialect: Dialect,
+    table: &Name,
+    from: &Name,
+    to: &Name,
+    history: bool,
+) -> Vec<Statement> {
     let mut rename = Statement::new(dialect, "ALTER TABLE ");
     rename
-        .name(&resource.name)
+        .name(table)
         .push(" RENAME COLUMN ")
         .name(from)
         .push(" TO ")
@@ -611,40 +678,51 @@ fn rename_column(dialect: Dialect, resource: &Resource, from: &Name, to: &Name) 
     let mut kind = Statement::new(dialect, "UPDATE _carafe_schema SET field = ");
     kind.name_text(to)
         .push(" WHERE resource = ")
-        .name_text(&resource.name)
+        .name_text(table)
         .push(" AND field = ")
         .name_text(from);
     let mut statements = vec![rename, kind];
-    if resource.history {
-        let mut sql = Statement::new(dialect, "UPDATE ");
-        sql.name_with(&resource.name, "__history");
-        match dialect {
-            Dialect::Sqlite => {
-                let path = |name: &Name| Value::Text(format!("$.{name}"));
-                sql.push(" SET data = json_set(json_remove(data, ")
-                    .literal(&path(from))
-                    .push("), ")
-                    .literal(&path(to))
-                    .push(", data -> ")
-                    .literal(&path(from))
-                    .push(") WHERE json_type(data, ")
-                    .literal(&path(from))
-                    .push(") IS NOT NULL");
-            }
-            Dialect::Postgres => {
-                sql.push(" SET data = (data::jsonb - ")
-                    .name_text(from)
-                    .push(" || jsonb_build_object(")
-                    .name_text(to)
-                    .push(", data::jsonb -> ")
-                    .name_text(from)
-                    .push("))::json WHERE data::jsonb ? ")
-                    .name_text(from);
-            }
-        }
-        statements.push(sql);
+    if history {
+        statements.push(rename_in_history(
+            dialect,
+            table,
+            from.as_str(),
+            to.as_str(),
+        ));
     }
     statements
+}
+
+/// Gives a value of all old versions another name.
+fn rename_in_history(dialect: Dialect, table: &Name, from: &str, to: &str) -> Statement {
+    let text = |name: &str| Value::Text(name.to_owned());
+    let mut sql = Statement::new(dialect, "UPDATE ");
+    sql.name_with(table, "__history");
+    match dialect {
+        Dialect::Sqlite => {
+            let path = |name: &str| Value::Text(format!("$.{name}"));
+            sql.push(" SET data = json_set(json_remove(data, ")
+                .literal(&path(from))
+                .push("), ")
+                .literal(&path(to))
+                .push(", data -> ")
+                .literal(&path(from))
+                .push(") WHERE json_type(data, ")
+                .literal(&path(from))
+                .push(") IS NOT NULL");
+        }
+        Dialect::Postgres => {
+            sql.push(" SET data = (data::jsonb - ")
+                .literal(&text(from))
+                .push(" || jsonb_build_object(")
+                .literal(&text(to))
+                .push(", data::jsonb -> ")
+                .literal(&text(from))
+                .push("))::json WHERE data::jsonb ? ")
+                .literal(&text(from));
+        }
+    }
+    sql
 }
 
 /// Makes a column's values those of a field.

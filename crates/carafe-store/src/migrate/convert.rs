@@ -169,6 +169,7 @@ fn write_sqlite(sql: &mut Statement, column: impl Fn(&mut Statement), from: Form
         (Form::Integer | Form::Number, Form::Text) => around(sql, "CAST(", column, " AS TEXT)"),
         (Form::Text | Form::Number, Form::Integer) => around(sql, "CAST(", column, " AS INTEGER)"),
         (Form::Text | Form::Integer, Form::Number) => around(sql, "CAST(", column, " AS REAL)"),
+        (Form::Text, Form::Uuid) => around(sql, "lower(", column, ")"),
         // The same in SQLite.
         (_, _) => column(sql),
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carafe_model::field::{Field, Rules};
+use carafe_model::kind::Kind;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
@@ -12,6 +13,7 @@ use crate::ddl::{self, Object};
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::migrate::convert::{self, Form};
+use crate::migrate::plan::is_credible;
 use crate::migrate::{Doing, Progress};
 use crate::statement::Statement;
 use crate::storage::Storage;
@@ -137,7 +139,10 @@ impl Table {
             {
                 table.nulls.insert(position);
             }
-            let noted = catalog.kind(resource, field);
+            let column = table.column(field.name.as_str());
+            let noted = catalog.kind(resource, field).filter(|noted| {
+                column.is_some_and(|column| is_credible(tx.dialect(), noted, column))
+            });
             if let Some(form) = noted.and_then(|noted| to_convert(noted, field))
                 && purpose != Purpose::Upkeep
                 && table.column(field.name.as_str()).is_some()
@@ -272,7 +277,7 @@ async fn misfits(
         read += u64::try_from(batch.len()).unwrap_or(0);
         for row in &batch {
             let text = before.show(&row[2]);
-            let fits = row[2].is_null() || !text.is_empty() && after.read_text(&text).is_ok();
+            let fits = row[2].is_null() || !text.is_empty() && becomes(&after, &text);
             if !fits {
                 misfits.count += 1;
                 if misfits.first.len() < SHOWN_MAX {
@@ -291,6 +296,16 @@ async fn misfits(
             ),
             rows: Some((read, rows.max(read))),
         });
+    }
+}
+
+/// Whether a text reads as a value of a field. A moment must be in its one form already: SQLite
+/// cannot bring it there.
+fn becomes(field: &Field, text: &str) -> bool {
+    match (field.read_text(text), &field.kind) {
+        (Ok(Value::Text(moment)), Kind::Datetime) => moment == text,
+        (Ok(_), _) => true,
+        (Err(_), _) => false,
     }
 }
 

@@ -17,7 +17,8 @@
 //!
 //! `-- both` and `-- undo both` are for both databases, and so is SQL without any such comment.
 //! `-- without triggers: notes` drops Carafe's triggers on that table before the step; they are
-//! made anew afterwards, with the counters and the search index.
+//! made anew afterwards, with the counters and the search index. `-- only while empty: notes`
+//! refuses where that table has rows, and `-- loses data` where nobody has agreed to that.
 
 use crate::dialect::Dialect;
 use crate::migrate::change::Change;
@@ -33,8 +34,12 @@ pub struct Migration {
 /// A step of a migration, for one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
+    pub(crate) title: String,
     /// Tables whose triggers are in the way.
     pub(crate) without_triggers: Vec<String>,
+    /// Tables that must have no rows.
+    pub(crate) only_while_empty: Vec<String>,
+    pub(crate) loses_data: bool,
     pub(crate) sql: String,
     pub(crate) undo: String,
 }
@@ -56,6 +61,12 @@ impl Migration {
             for table in change.without_triggers() {
                 text.push_str(&format!("-- without triggers: {table}\n"));
             }
+            if let Some(table) = change.only_while_empty() {
+                text.push_str(&format!("-- only while empty: {table}\n"));
+            }
+            if change.loses_data() {
+                text.push_str(&format!("-- {LOSES_DATA}\n"));
+            }
             let [sqlite, postgres] = BOTH.map(|dialect| sql(&change.forward(dialect)));
             sections(&mut text, "", &sqlite, &postgres);
             let [sqlite, postgres] = BOTH.map(|dialect| sql(&change.backward(dialect)));
@@ -68,33 +79,65 @@ impl Migration {
     pub(crate) fn steps(&self, dialect: Dialect) -> Vec<Step> {
         let mut steps = vec![Step::default()];
         let mut section = Section::Both;
+        let mut in_text = false;
         for line in self.text.lines() {
             let Some(step) = steps.last_mut() else { break };
             let comment = line.trim().strip_prefix("--").map(str::trim);
-            if comment.is_some_and(|comment| comment.starts_with("step:")) {
-                steps.push(Step::default());
+            // A line of a text in quotes says nothing to us.
+            let comment = comment.filter(|_| !in_text);
+            let after = |word: &str| comment.and_then(|comment| comment.strip_prefix(word));
+            if let Some(title) = after("step:") {
+                steps.push(Step {
+                    title: title.trim().to_owned(),
+                    ..Step::default()
+                });
                 section = Section::Both;
-            } else if let Some(table) =
-                comment.and_then(|comment| comment.strip_prefix("without triggers:"))
-            {
+            } else if let Some(table) = after("without triggers:") {
                 step.without_triggers.push(table.trim().to_owned());
+            } else if let Some(table) = after("only while empty:") {
+                step.only_while_empty.push(table.trim().to_owned());
+            } else if comment == Some(LOSES_DATA) {
+                step.loses_data = true;
             } else if let Some(named) = comment.and_then(Section::named) {
                 section = named;
-            } else if comment.is_none() && !line.trim().is_empty() {
+            } else if in_text || comment.is_none() {
                 let text = match section {
-                    Section::Both => &mut step.sql,
-                    Section::UndoBoth => &mut step.undo,
-                    Section::Of(other) if other == dialect => &mut step.sql,
-                    Section::UndoOf(other) if other == dialect => &mut step.undo,
-                    Section::Of(_) | Section::UndoOf(_) => continue,
+                    Section::Both => Some(&mut step.sql),
+                    Section::UndoBoth => Some(&mut step.undo),
+                    Section::Of(other) if other == dialect => Some(&mut step.sql),
+                    Section::UndoOf(other) if other == dialect => Some(&mut step.undo),
+                    Section::Of(_) | Section::UndoOf(_) => None,
                 };
-                text.push_str(line);
-                text.push('\n');
+                if let Some(text) = text
+                    && (in_text || !line.trim().is_empty())
+                {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+                in_text = ends_in_text(line, in_text);
             }
         }
         steps.retain(|step| !step.sql.is_empty() || !step.undo.is_empty());
         steps
     }
+}
+
+/// Says that values are gone after a step.
+const LOSES_DATA: &str = "loses data";
+
+/// Whether a text in quotes that is open at the start of a line, or opened in it, is open at its
+/// end.
+fn ends_in_text(line: &str, mut in_text: bool) -> bool {
+    let mut characters = line.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            // A doubled quote closes and opens.
+            '\'' => in_text = !in_text,
+            '-' if !in_text && characters.peek() == Some(&'-') => return false,
+            _ => {}
+        }
+    }
+    in_text
 }
 
 const BOTH: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
@@ -154,26 +197,34 @@ mod tests {
         let migration = Migration {
             name: "0001_a".to_owned(),
             text: "-- a comment\nSELECT 0;\n-- step: One\n-- without triggers: notes\n-- sqlite\nSELECT 1;\n\
-                   -- postgres\nSELECT 2;\n-- undo both\nSELECT 3;\n-- step: Two\nSELECT 4;\n  SELECT 5;\n"
+                   -- postgres\nSELECT 2;\n-- undo both\nSELECT 3;\n-- step: Two\n-- loses data\nSELECT 'a\n\n-- sqlite\n'; -- it's\n  SELECT 5;\n"
                 .to_owned(),
         };
-        let step = |tables: &[&str], sql: &str, undo: &str| Step {
+        let step = |title: &str, tables: &[&str], sql: &str, undo: &str| Step {
+            title: title.to_owned(),
+            only_while_empty: Vec::new(),
+            loses_data: title == "Two",
             without_triggers: tables.iter().map(|&table| table.to_owned()).collect(),
             sql: sql.to_owned(),
             undo: undo.to_owned(),
         };
-        let last = step(&[], "SELECT 4;\n  SELECT 5;\n", "");
+        let last = step(
+            "Two",
+            &[],
+            "SELECT 'a\n\n-- sqlite\n'; -- it's\n  SELECT 5;\n",
+            "",
+        );
         assert_eq!(
             migration.steps(Dialect::Sqlite),
             [
-                step(&[], "SELECT 0;\n", ""),
-                step(&["notes"], "SELECT 1;\n", "SELECT 3;\n"),
+                step("", &[], "SELECT 0;\n", ""),
+                step("One", &["notes"], "SELECT 1;\n", "SELECT 3;\n"),
                 last.clone()
             ]
         );
         assert_eq!(
             migration.steps(Dialect::Postgres)[1..],
-            [step(&["notes"], "SELECT 2;\n", "SELECT 3;\n"), last]
+            [step("One", &["notes"], "SELECT 2;\n", "SELECT 3;\n"), last]
         );
     }
 }

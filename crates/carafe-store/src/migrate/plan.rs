@@ -45,7 +45,8 @@ pub(super) fn renamed_tables(dialect: Dialect, schema: &Schema, catalog: &Catalo
             changes.push(Change::RenameTable {
                 from: from.clone(),
                 resource: resource.clone(),
-                history: catalog.has(Identifier::new(dialect, &from, "__history").as_str()),
+                history: has_history(dialect, &from, catalog),
+                indexes: catalog.ours(&from, "index"),
                 soft: soft.clone(),
             });
             // For the changes that follow.
@@ -58,7 +59,11 @@ pub(super) fn renamed_tables(dialect: Dialect, schema: &Schema, catalog: &Catalo
 }
 
 /// The columns of a resource's table that are called by an old name of their fields.
-pub(super) fn renamed_columns(resource: &Resource, columns: &[Column]) -> Vec<Change> {
+pub(super) fn renamed_columns(
+    resource: &Resource,
+    columns: &[Column],
+    history: bool,
+) -> Vec<Change> {
     let is_there = |name: &Name| columns.iter().any(|column| column.name == name.as_str());
     let fields = resource.fields.iter();
     fields
@@ -68,9 +73,15 @@ pub(super) fn renamed_columns(resource: &Resource, columns: &[Column]) -> Vec<Ch
                 resource: resource.clone(),
                 from: from.clone(),
                 field: field.clone(),
+                history,
             })
         })
         .collect()
+}
+
+/// Whether a table has a history, wanted or not.
+pub(super) fn has_history(dialect: Dialect, table: &Name, catalog: &Catalog) -> bool {
+    catalog.has(Identifier::new(dialect, table, "__history").as_str())
 }
 
 /// What is left once everything has its new name.
@@ -145,7 +156,9 @@ fn alter(dialect: Dialect, resource: &Resource, table: &Table, catalog: &Catalog
             Some(column) => {
                 let state = State {
                     column,
-                    noted: catalog.kind(resource, field),
+                    noted: catalog
+                        .kind(resource, field)
+                        .filter(|noted| is_credible(dialect, noted, column)),
                     has_null: table.nulls.contains(&position),
                     misfits: table.misfits.get(&position),
                 };
@@ -245,6 +258,14 @@ fn alter_deletion(plan: &mut Plan, resource: &Resource, table: &Table) {
     }
 }
 
+/// Whether a column can have been made for a type: another program may have changed it since.
+pub(super) fn is_credible(dialect: Dialect, noted: &str, column: &Column) -> bool {
+    Form::noted(noted).is_none_or(|form| {
+        let storage = Storage::of_kind(&form.kind());
+        column.storage == storage.type_name(dialect)
+    })
+}
+
 /// What is known of a field's column.
 struct State<'a> {
     column: &'a Column,
@@ -284,6 +305,7 @@ fn alter_column(
             from,
             noted: noted.to_owned(),
             indexes: indexes_with(catalog, &resource.name, &field.name),
+            history: has_history(dialect, &resource.name, catalog),
         });
     }
     let (resource, field) = (resource.clone(), field.clone());

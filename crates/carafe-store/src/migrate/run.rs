@@ -43,7 +43,7 @@ pub(crate) async fn migrate(
     for file in pending(&known, files)? {
         let title = format!("Applied `{}`", file.name);
         say(progress, &title);
-        apply(tx, &file).await?;
+        apply(tx, &file, accept).await?;
         record(tx, &file).await?;
         migrated.changes.push(title);
     }
@@ -91,7 +91,9 @@ pub(crate) async fn plan(
     let renamed = renames(tx, schema, &catalog).await?;
     for change in &renamed {
         // The name alone, without what depends on it.
-        if let Some(statement) = change.forward(dialect).first() {
+        let statements = change.forward(dialect);
+        let rename = |statement: &&Statement| statement.text().contains(" RENAME ");
+        if let Some(statement) = statements.iter().find(rename) {
             without_triggers(tx, change.without_triggers()).await?;
             tx.run(statement).await?;
         }
@@ -164,6 +166,19 @@ pub(crate) async fn undo(tx: &mut impl Transaction) -> Result<Option<Migration>>
         return Ok(None);
     };
     let steps = last.steps(tx.dialect());
+    let for_good: Vec<String> = steps
+        .iter()
+        .filter(|step| step.undo.is_empty())
+        .map(|step| {
+            format!(
+                "migration `{}` does not say how to take back: {}",
+                last.name, step.title
+            )
+        })
+        .collect();
+    if !for_good.is_empty() {
+        return Err(Error::Incompatible(for_good));
+    }
     for step in steps.iter().rev() {
         drop_triggers(tx, step.without_triggers.iter().map(String::as_str)).await?;
         // What was renamed is called by its new name now.
@@ -257,14 +272,71 @@ fn pending(known: &[Migration], files: &[Migration]) -> Result<Vec<Migration>> {
     Ok(pending)
 }
 
-async fn apply(tx: &mut impl Transaction, file: &Migration) -> Result<()> {
+async fn apply(tx: &mut impl Transaction, file: &Migration, accept: Accept) -> Result<()> {
     for step in file.steps(tx.dialect()) {
+        if step.loses_data && accept != Accept::Loss {
+            let line = format!(
+                "migration `{}` loses data ({}); `carafe migrate --accept-loss` applies it",
+                file.name, step.title
+            );
+            return Err(Error::Incompatible(vec![line]));
+        }
+        for table in &step.only_while_empty {
+            refuse_rows(tx, file, table).await?;
+        }
+        drop_indexes_in_the_way(tx, &step.without_triggers, &step.sql).await?;
         drop_triggers(tx, step.without_triggers.iter().map(String::as_str)).await?;
         let applied = tx.batch(&step.sql).await;
         applied.map_err(|err| Error::Migration {
             name: file.name.clone(),
             cause: Box::new(err),
         })?;
+    }
+    Ok(())
+}
+
+/// Refuses a migration that is for an empty table only, where it has rows.
+async fn refuse_rows(tx: &mut impl Transaction, file: &Migration, table: &str) -> Result<()> {
+    let mut any = Statement::new(tx.dialect(), "SELECT 1 FROM ");
+    any.identifier(&Identifier::found(table)).push(" LIMIT 1");
+    if tx.rows(&any).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Incompatible(vec![format!(
+        "migration `{}` makes the table `{table}` anew, which has records here; write another one that keeps them",
+        file.name
+    )]))
+}
+
+/// Drops indexes of ours over columns that a step drops or puts aside, which SQLite does not do
+/// by itself. Which there are depends on the database.
+async fn drop_indexes_in_the_way(
+    tx: &mut impl Transaction,
+    tables: &[String],
+    sql: &str,
+) -> Result<()> {
+    let mut columns = Vec::new();
+    for before in ["DROP COLUMN \"", "RENAME COLUMN \"", "ALTER COLUMN \""] {
+        let parts = sql.split(before).skip(1);
+        columns.extend(parts.filter_map(|part| part.split('"').next().map(str::to_owned)));
+    }
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let catalog = Catalog::read(tx).await?;
+    for table in tables.iter().filter_map(|table| Name::parse(table).ok()) {
+        for index in catalog.ours(&table, "index") {
+            let object = catalog.objects.get(&index);
+            let is_in_the_way = object.is_some_and(|object| {
+                let has = |column: &String| object.definition.contains(&format!("\"{column}\""));
+                columns.iter().any(has)
+            });
+            if is_in_the_way {
+                let mut drop = Statement::new(tx.dialect(), "DROP INDEX IF EXISTS ");
+                drop.identifier(&Identifier::found(&index));
+                tx.run(&drop).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -313,16 +385,19 @@ async fn renames(
             _ => &resource.name,
         };
         let columns = catalog::columns(tx, there).await?;
-        changes.extend(planning::renamed_columns(resource, &columns));
+        let history = planning::has_history(tx.dialect(), there, catalog);
+        changes.extend(planning::renamed_columns(resource, &columns, history));
     }
     Ok(changes)
 }
 
 async fn renamed_columns(tx: &mut impl Transaction, schema: &Schema) -> Result<Vec<Change>> {
+    let catalog = Catalog::read(tx).await?;
     let mut changes = Vec::new();
     for resource in &schema.resources {
         let columns = catalog::columns(tx, &resource.name).await?;
-        changes.extend(planning::renamed_columns(resource, &columns));
+        let history = planning::has_history(tx.dialect(), &resource.name, &catalog);
+        changes.extend(planning::renamed_columns(resource, &columns, history));
     }
     Ok(changes)
 }

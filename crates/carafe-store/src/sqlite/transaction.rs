@@ -5,7 +5,7 @@ use carafe_model::value::Value;
 use rusqlite::Connection;
 
 use crate::dialect::Dialect;
-use crate::error::Result;
+use crate::error::{Cause, Error, Result};
 use crate::sqlite::connection::{bind, prepared, run};
 use crate::sqlite::{failure, read};
 use crate::statement::Statement;
@@ -34,7 +34,12 @@ impl Transaction for SqliteTransaction<'_> {
 
     async fn batch(&mut self, sql: &str) -> Result<()> {
         self.0.execute_batch(sql)?;
-        Ok(())
+        match self.0.is_autocommit() {
+            false => Ok(()),
+            true => Err(Error::Other(Cause::from(
+                "it ends the transaction that it is part of",
+            ))),
+        }
     }
 
     async fn write(&mut self, resource: &Resource, statement: &Statement) -> Result<()> {

@@ -790,3 +790,240 @@ async fn what_is_missing_beside_a_table_is_pending_too() {
         bed.finish().await;
     }
 }
+
+/// What one database has done, as files for another.
+async fn files_of(schemas: &[&Arc<Schema>], url_of: &Bed) -> Vec<Migration> {
+    let mut files = Vec::new();
+    for schema in schemas {
+        let done = url_of
+            .database
+            .migrate(schema, &[], Accept::Loss, &untold())
+            .await
+            .unwrap();
+        files.extend(done.made);
+    }
+    files
+}
+
+/// Files that were written where a table was empty, on either engine, do no harm where it is not.
+#[tokio::test]
+async fn files_lose_nothing_that_nobody_agreed_to_lose() {
+    let first = one(resource(
+        "notes",
+        vec![title(), field("size", Kind::String)],
+    ));
+    let remade = one(resource(
+        "notes",
+        vec![title(), field("needed", Kind::Integer)],
+    ));
+    let dropped = one(resource("notes", vec![title()]));
+    for maker in Bed::each(&schema(vec![])).await {
+        let remaking = files_of(&[&first, &remade], &maker).await;
+        assert!(remaking[1].name.ends_with("_remake_notes"), "{remaking:?}");
+        for bed in Bed::each(&first).await {
+            let note = vec![text("a"), text("7")];
+            bed.insert("notes", note).await.unwrap();
+            // The tables are there, by the first of them.
+            bed.as_migrated(&remaking[..1]).await;
+            let refused = bed
+                .database
+                .migrate(&remade, &remaking, Accept::Loss, &untold())
+                .await;
+            assert!(
+                matches!(refused, Err(Error::Incompatible(_))),
+                "{refused:?}"
+            );
+            assert_eq!(bed.all("notes").await.1, 1);
+            let mut dropping = remaking[..1].to_vec();
+            dropping.push(Migration {
+                name: "0002_drop".to_owned(),
+                text: "-- step: Dropped field `notes.size`\n-- without triggers: notes\n\
+                       -- loses data\nALTER TABLE notes DROP COLUMN \"size\";\n"
+                    .to_owned(),
+            });
+            let refused = bed
+                .database
+                .migrate(&dropped, &dropping, Accept::Safe, &untold())
+                .await;
+            assert!(
+                matches!(refused, Err(Error::Incompatible(_))),
+                "{refused:?}"
+            );
+            let done = bed
+                .database
+                .migrate(&dropped, &dropping, Accept::Loss, &untold())
+                .await;
+            assert_eq!(done.unwrap().made, None);
+            over(bed, &dropped).finish().await;
+        }
+        over(maker, &remade).finish().await;
+    }
+}
+
+/// A conversion that comes as a file is done once, whichever engine wrote it.
+#[tokio::test]
+async fn a_conversion_by_a_file_is_done_once() {
+    let kinds = |kinds: [Kind; 4]| {
+        let fields = ["a", "b", "c", "d"].into_iter().zip(kinds);
+        let field = |(name, kind)| {
+            let mut field = optional(field(name, kind));
+            field.index = true;
+            field
+        };
+        one(resource("things", fields.map(field).collect()))
+    };
+    let before = kinds([
+        Kind::String,
+        Kind::Decimal { scale: 2 },
+        Kind::Integer,
+        Kind::Datetime,
+    ]);
+    let after = kinds([
+        Kind::Decimal { scale: 2 },
+        Kind::Decimal { scale: 4 },
+        Kind::Boolean,
+        Kind::String,
+    ]);
+    let moment = "2026-01-31T12:00:00.123456Z";
+    for maker in Bed::each(&schema(vec![])).await {
+        let files = files_of(&[&before, &after], &maker).await;
+        assert_eq!(files.len(), 2);
+        for bed in Bed::each(&before).await {
+            bed.as_migrated(&files[..1]).await;
+            let values = vec![
+                text("1.5"),
+                Value::Integer(225),
+                Value::Integer(1),
+                text(moment),
+            ];
+            bed.insert("things", values).await.unwrap();
+            let done = bed
+                .database
+                .migrate(&after, &files, Accept::Safe, &untold())
+                .await
+                .unwrap();
+            assert_eq!(done.made, None, "{:?}", done.changes);
+            let bed = over(bed, &after);
+            let thing = bed.get("things", &Key::Integer(1)).await.unwrap();
+            let expected = [
+                Value::Integer(150),
+                Value::Integer(22_500),
+                Value::Boolean(true),
+                text(moment),
+            ];
+            assert_eq!(thing.values, expected);
+            bed.finish().await;
+        }
+        over(maker, &after).finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_resource_may_have_the_old_name_of_another() {
+    let short = |name: &str| {
+        let mut field = unique(field(name, Kind::String));
+        field.rules.length_max = Some(40);
+        field
+    };
+    let notes = || resource("notes", vec![short("code")]);
+    let before = one(notes());
+    let renamed = one(resource("zettel", vec![short("code")]).was("notes"));
+    let both = schema(vec![resource("zettel", vec![short("code")]), notes()]);
+    for bed in Bed::each(&before).await {
+        bed.insert("notes", vec![text("a")]).await.unwrap();
+        migrate(&bed.database, &renamed).await.unwrap();
+        migrate(&bed.database, &both).await.unwrap();
+        let bed = over(bed, &both);
+        for resource in ["zettel", "notes"] {
+            if resource == "notes" {
+                bed.insert(resource, vec![text("a")]).await.unwrap();
+            }
+            let twice = bed.insert(resource, vec![text("a")]).await;
+            assert!(
+                matches!(twice, Err(Error::Taken { unique: 0 })),
+                "{twice:?}"
+            );
+        }
+        assert_eq!(migrate(&bed.database, &both).await, Ok(Migrated::default()));
+        bed.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn history_goes_along_with_names_and_types() {
+    let before = one(resource("notes", vec![field("a", Kind::String)]).history());
+    let after = one(resource("notes", vec![field("a", Kind::Integer)]).history());
+    let begun = one(
+        resource("notes", vec![renamed(field("b", Kind::Integer), "a")])
+            .history()
+            .hard(),
+    );
+    for bed in Bed::each(&before).await {
+        let note = bed.insert("notes", vec![text("abc")]).await.unwrap();
+        bed.update("notes", &note, "a", text("12")).await.unwrap();
+        migrate(&bed.database, &after).await.unwrap();
+        let bed = over(bed, &after);
+        let note = bed.get("notes", &Key::Integer(1)).await.unwrap();
+        bed.update("notes", &note, "a", Value::Integer(13))
+            .await
+            .unwrap();
+        let values = async |bed: &Bed| {
+            let notes = bed.resource("notes");
+            let history = bed.store.history(notes, 1, 9).await.unwrap();
+            let values = history.into_iter().map(|version| version.values[0].clone());
+            values.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            values(&bed).await,
+            [Value::Integer(13), Value::Null, Value::Null],
+            "what was of another type is no value of this one"
+        );
+        migrate(&bed.database, &begun).await.unwrap();
+        let bed = over(bed, &begun);
+        assert_eq!(values(&bed).await[0], Value::Integer(13));
+        bed.finish().await;
+    }
+    // A history that begins together with a new name.
+    let plain = one(resource("notes", vec![field("a", Kind::Integer)]).hard());
+    for bed in Bed::each(&plain).await {
+        bed.insert("notes", vec![Value::Integer(1)]).await.unwrap();
+        migrate(&bed.database, &begun).await.unwrap();
+        over(bed, &begun).finish().await;
+    }
+}
+
+#[tokio::test]
+async fn soft_deletion_is_taken_back_and_given_again() {
+    let hard = one(resource("notes", vec![unique(title())]).hard());
+    let soft = one(resource("notes", vec![unique(title())]));
+    for bed in Bed::each(&hard).await {
+        bed.insert("notes", vec![text("a")]).await.unwrap();
+        for _ in 0..2 {
+            migrate(&bed.database, &soft).await.unwrap();
+            bed.database.undo().await.unwrap().expect("a migration");
+        }
+        migrate(&bed.database, &hard).await.unwrap();
+        bed.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_says_so() {
+    let two = schema(vec![
+        resource("notes", vec![title()]),
+        resource("old", vec![title()]),
+    ]);
+    let one = one(resource("notes", vec![title()]));
+    for bed in Bed::each(&two).await {
+        bed.database
+            .migrate(&one, &[], Accept::Loss, &untold())
+            .await
+            .unwrap();
+        let refused = bed.database.undo().await;
+        assert!(
+            matches!(refused, Err(Error::Incompatible(_))),
+            "{refused:?}"
+        );
+        bed.finish().await;
+    }
+}

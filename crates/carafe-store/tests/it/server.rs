@@ -61,6 +61,45 @@ async fn a_deletion_and_new_references_exclude_each_other() {
     bed.finish().await;
 }
 
+/// Of a restoration and a deletion of what the record refers to, one is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restoration_and_a_deletion_of_its_parent_exclude_each_other() {
+    let schema = schema(vec![
+        resource("parents", vec![field("name", Kind::String)]),
+        resource(
+            "kids",
+            vec![reference("parent", "parents", OnDelete::Restrict)],
+        ),
+    ]);
+    let Some(bed) = Bed::postgres(&schema).await else {
+        return;
+    };
+    for round in 0..40 {
+        let parent = bed.insert("parents", vec![text("p")]).await.unwrap();
+        let kid = bed
+            .insert("kids", vec![Value::Integer(parent.id)])
+            .await
+            .unwrap();
+        bed.delete("kids", &kid).await.unwrap();
+        let kid = bed.deleted("kids", &kid.key).await.unwrap();
+        let spawned = |restores: bool| {
+            let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
+            let (parent, kid) = (parent.clone(), kid.clone());
+            tokio::spawn(async move {
+                match restores {
+                    true => store.restore(&schema.resources[1], &kid, stamp()).await,
+                    false => store.delete(&schema.resources[0], &parent, stamp()).await,
+                }
+            })
+        };
+        let (restored, deleted) = (spawned(true), spawned(false));
+        let outcomes = [restored.await.unwrap(), deleted.await.unwrap()];
+        let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        assert_eq!(done, 1, "round {round}: {outcomes:?}");
+    }
+    bed.finish().await;
+}
+
 /// Deletions in opposite orders would wait for each other for ever; the server ends one, which
 /// is tried again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
