@@ -17,10 +17,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::database::Durability;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
-use crate::freshness::{self, Freshness, Position};
-use crate::migrate::{self, Accept, Doing, Migrated, Migration, Plan, Progress};
+use crate::freshness::{self, Position};
+use crate::migrate::{self, Accept, Doing, Later, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
 use crate::postgres::pipeline;
+use crate::postgres::replica::{self, Replica};
 use crate::postgres::row::{Bound, PostgresRow, values};
 use crate::postgres::transaction::PostgresTransaction;
 use crate::postgres::url::Url;
@@ -40,8 +41,7 @@ const TRIES_MAX: usize = 4;
 pub(crate) struct Postgres {
     pool: Pool,
     tls: MakeRustlsConnect,
-    /// A copy that may be behind.
-    replica: Option<Pool>,
+    replica: Option<Replica>,
 }
 
 impl Postgres {
@@ -62,7 +62,7 @@ impl Postgres {
     pub(crate) fn with_replica(self, url: &str) -> Result<Self> {
         let url = Url::parse(url).map_err(failure::unsuitable)?;
         Ok(Self {
-            replica: Some(connection::pool(&url, Durability::Full)?),
+            replica: Some(Replica::new(connection::pool(&url, Durability::Full)?)),
             ..self
         })
     }
@@ -166,7 +166,7 @@ impl Postgres {
     /// Closes the connections.
     pub(crate) async fn close(&self) {
         if let Some(replica) = &self.replica {
-            replica.close();
+            replica.pool.close();
         }
         self.pool.close();
     }
@@ -180,15 +180,34 @@ impl Postgres {
         let (Some(replica), Some(freshness)) = (&self.replica, freshness::current()) else {
             return self.client().await;
         };
-        attempts.is_replica = !attempts.failed;
-        if attempts.is_replica
-            && let Ok(client) = replica.get().await
-            && is_fresh(&client, freshness).await.unwrap_or(false)
+        if !attempts.failed
+            && let Some(client) = replica.client(freshness).await
         {
+            attempts.is_replica = true;
             return Ok(client);
         }
         attempts.is_replica = false;
         self.client().await
+    }
+
+    /// The outcome of a read. One from the replica takes a few seconds at most, because the primary
+    /// can be asked after it.
+    async fn limited<T>(
+        &self,
+        attempts: &Attempts,
+        read: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> std::result::Result<T, ReadError> {
+        let Some(replica) = self.replica.as_ref().filter(|_| attempts.is_replica) else {
+            return read.await.map_err(ReadError::Failed);
+        };
+        match tokio::time::timeout(replica::READ_MAX, read).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(err)) => Err(ReadError::Failed(err)),
+            Err(_) => {
+                replica.rest();
+                Err(ReadError::TooLong)
+            }
+        }
     }
 
     /// Reads one record, and hands its row to `read`.
@@ -209,7 +228,7 @@ impl Postgres {
         let mut attempts = Attempts::default();
         let row = loop {
             let client = self.reader(&mut attempts).await?;
-            match one(&client, text, &key).await {
+            match self.limited(&attempts, one(&client, text, &key)).await {
                 Ok(row) => break row,
                 Err(err) => attempts.again(client, err)?,
             }
@@ -275,7 +294,9 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
-            let outcome = planned(&client, text, parameters).await;
+            let outcome = self
+                .limited(&attempts, planned(&client, text, parameters))
+                .await;
             guard.done();
             match outcome {
                 Ok(rows) => return Ok(rows),
@@ -290,7 +311,7 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
-            let outcome = snapshot(&client, statements).await;
+            let outcome = self.limited(&attempts, snapshot(&client, statements)).await;
             guard.done();
             match outcome {
                 Ok(rows) => return Ok(rows),
@@ -309,7 +330,9 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
-            let outcome = pipeline::rows(&client, &statement, bytes_max).await;
+            let outcome = self
+                .limited(&attempts, pipeline::rows(&client, &statement, bytes_max))
+                .await;
             guard.done();
             match outcome {
                 Ok(rows) => return Ok(rows),
@@ -363,33 +386,31 @@ struct Attempts {
 
 impl Attempts {
     /// Whether to try again after an error, which is returned else.
-    fn again(&mut self, client: Client, err: tokio_postgres::Error) -> Result<()> {
-        let spoilt = failure::spoils_connection(&err);
+    fn again(&mut self, client: Client, err: ReadError) -> Result<()> {
+        let spoilt = match &err {
+            ReadError::Failed(err) => failure::spoils_connection(err),
+            ReadError::TooLong => true,
+        };
         if spoilt {
             discard(client);
         }
         if self.failed || !(spoilt || self.is_replica) {
-            return Err(err.into());
+            return Err(match err {
+                ReadError::Failed(err) => err.into(),
+                ReadError::TooLong => failure::unsuitable("the replica does not answer".to_owned()),
+            });
         }
         self.failed = true;
+        self.is_replica = false;
         Ok(())
     }
 }
 
-/// Whether a replica has reached what a read must see.
-async fn is_fresh(
-    client: &Client,
-    freshness: Freshness,
-) -> std::result::Result<bool, tokio_postgres::Error> {
-    let Freshness::Since(position) = freshness else {
-        return Ok(true);
-    };
-    let asked = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
-    let statement = client.prepare_cached(asked).await?;
-    let row = client
-        .query_one(&statement, &[&position.to_string()])
-        .await?;
-    Ok(row.get::<_, Option<bool>>(0).unwrap_or(false))
+/// Why a read gave nothing.
+enum ReadError {
+    Failed(tokio_postgres::Error),
+    /// The replica took longer than it may.
+    TooLong,
 }
 
 async fn one(
@@ -494,14 +515,36 @@ async fn migrate(
     let mut tx = PostgresTransaction(client);
     let outcome = migrate::migrate(&mut tx, schema, files, accept, progress).await;
     let (migrated, later) = end(client, outcome).await?;
+    if later.is_empty() {
+        return Ok(migrated);
+    }
+    // It waits for every transaction that is older than it, and keeps nobody waiting meanwhile.
+    client.batch_execute("SET lock_timeout = 0").await?;
+    let made = make_indexes(client, later, progress).await;
+    client.batch_execute("SET lock_timeout = '5s'").await?;
+    made.map(|()| migrated)
+}
+
+async fn make_indexes(client: &Client, later: Vec<Later>, progress: &Progress) -> Result<()> {
     for index in later {
-        let title = index.title;
-        progress(Doing { title, rows: None });
+        progress(Doing {
+            title: index.title.clone(),
+            rows: None,
+        });
         for statement in index.statements {
-            pipeline::run(client, statement.text(), statement.parameters()).await?;
+            let made = pipeline::run(client, statement.text(), statement.parameters()).await;
+            made.map_err(|err| {
+                let cause = err
+                    .as_db_error()
+                    .map_or_else(|| err.to_string(), |err| err.message().to_owned());
+                failure::unsuitable(format!(
+                    "everything was done but this: {}; migrate again to go on with it: {cause}",
+                    index.title
+                ))
+            })?;
         }
     }
-    Ok(migrated)
+    Ok(())
 }
 
 async fn end<T>(client: &Client, outcome: Result<T>) -> Result<T> {

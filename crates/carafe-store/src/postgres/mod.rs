@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod ddl;
 pub(crate) mod failure;
 pub(crate) mod pipeline;
+pub(crate) mod replica;
 pub(crate) mod row;
 pub(crate) mod tls;
 pub(crate) mod transaction;

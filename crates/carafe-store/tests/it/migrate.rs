@@ -799,7 +799,7 @@ async fn files_of(schemas: &[&Arc<Schema>], url_of: &Bed) -> Vec<Migration> {
             .database
             .migrate(schema, &[], Accept::Loss, &untold())
             .await
-            .unwrap();
+            .expect("migrate");
         files.extend(done.made);
     }
     files

@@ -200,6 +200,25 @@ impl Server {
 
     /// Kills it and all that it has started, as a power cut would.
     pub(crate) fn kill(&self) {
+        Command::new("kill")
+            .arg("-9")
+            .args(self.processes())
+            .status()
+            .expect("kill");
+    }
+
+    /// Stops all of its processes where they are, or lets them go on.
+    pub(crate) fn freeze(&self, freezes: bool) {
+        let signal = if freezes { "-STOP" } else { "-CONT" };
+        Command::new("kill")
+            .arg(signal)
+            .args(self.processes())
+            .status()
+            .expect("kill");
+    }
+
+    /// The ids of the server and of all that it has started.
+    fn processes(&self) -> Vec<String> {
         let pids = format!("{}/postmaster.pid", self.data());
         let pids = std::fs::read_to_string(pids).expect("a server that runs");
         let pid = pids.lines().next().expect("a process id").to_owned();
@@ -208,12 +227,8 @@ impl Server {
             .output()
             .expect("pgrep");
         let children = String::from_utf8_lossy(&children.stdout).into_owned();
-        let all = children.split_whitespace().chain([pid.as_str()]);
-        Command::new("kill")
-            .arg("-9")
-            .args(all)
-            .status()
-            .expect("kill");
+        let children = children.split_whitespace().map(str::to_owned);
+        children.chain([pid]).collect()
     }
 
     /// Makes a server that follows another one that writes.

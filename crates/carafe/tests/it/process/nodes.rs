@@ -408,6 +408,15 @@ async fn a_replica_is_read_from_and_takes_over() {
         client.batch_execute(sql).await.unwrap();
     };
     on_replica("SELECT pg_wal_replay_pause()").await;
+    // That is a request: what was under way is still replayed.
+    eventually("the replica pauses", PATIENCE, async || {
+        let asked = "SELECT 1 / (pg_get_wal_replay_pause_state() = 'paused')::int";
+        let connected = tokio_postgres::connect(&replica.url(), tokio_postgres::NoTls).await;
+        let (client, connection) = connected.ok()?;
+        tokio::spawn(connection);
+        client.batch_execute(asked).await.ok()
+    })
+    .await;
     let second = create("second").await;
     let cookie = format!("carafe_position={second}");
     for _ in 0..5 {
@@ -426,6 +435,15 @@ async fn a_replica_is_read_from_and_takes_over() {
         (total(None).await == 2).then_some(())
     })
     .await;
+
+    // A replica that hangs keeps nobody waiting for long, and nobody at all a moment later.
+    replica.freeze(true);
+    for limit in [Duration::from_secs(8), Duration::from_secs(1)] {
+        let started = Instant::now();
+        assert_eq!(total(Some(&second)).await, 2);
+        assert!(started.elapsed() < limit, "{:?}", started.elapsed());
+    }
+    replica.freeze(false);
 
     let load = Load::start(&process.base, 8);
     load.go_on(200).await;
