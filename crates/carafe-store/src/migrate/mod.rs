@@ -4,6 +4,7 @@
 //! Changes of tables and columns are written down as a [`Migration`], which can be done again on
 //! other databases. What Carafe keeps beside them is brought up to date after every one.
 
+mod alter;
 mod change;
 mod convert;
 mod facts;
