@@ -265,6 +265,22 @@ fn has_long_text(dialect: Dialect, resource: &Resource, columns: &[Order]) -> bo
     dialect == Dialect::Postgres && total.is_none_or(|total| total > INDEX_BYTES_MAX)
 }
 
+/// Whether the unique index over a field has the hash in place of the text.
+pub(crate) fn is_hashed(dialect: Dialect, resource: &Resource, column: Column) -> bool {
+    let Column::Field(position) = column else {
+        return false;
+    };
+    let step = Order {
+        column,
+        descending: false,
+    };
+    resource
+        .unique
+        .iter()
+        .any(|set| set.as_slice() == [position])
+        && has_long_text(dialect, resource, &[step])
+}
+
 fn may_be_long(resource: &Resource, column: Column) -> bool {
     characters_max(resource, column).is_none_or(|count| count > 64)
 }

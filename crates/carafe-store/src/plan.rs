@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use carafe_model::cursor::Cursor;
+use carafe_model::query::Query;
 use carafe_model::resource::{Order, Resource};
 use carafe_model::schema::Schema;
 
@@ -45,6 +47,16 @@ impl Plans {
         }
     }
 
+    /// The walk that a query is, where it asks for a page of all live records in a declared order.
+    pub(crate) fn walk(&self, resource: &Resource, scope: Scope, query: &Query) -> Option<&Walk> {
+        let is_plain = scope == Scope::Live
+            && query.filters.is_empty()
+            && query.search.is_none()
+            && !matches!(query.cursor, Some(Cursor::After(_)));
+        let plan = self.of(resource);
+        plan.walk(&query.order).filter(|_| is_plain)
+    }
+
     pub(crate) fn of(&self, resource: &Resource) -> &Plan {
         &self.resources[resource.index]
     }
@@ -70,7 +82,7 @@ impl Plan {
     }
 
     /// The walk for an order, if it is one of those that were declared.
-    pub(crate) fn walk(&self, order: &[Order]) -> Option<&Walk> {
+    fn walk(&self, order: &[Order]) -> Option<&Walk> {
         self.walks.iter().find(|walk| walk.order == order)
     }
 }

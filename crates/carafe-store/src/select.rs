@@ -402,6 +402,13 @@ fn filters(sql: &mut Statement, resource: &Resource, filters: &[Filter]) {
 fn filter(sql: &mut Statement, resource: &Resource, filter: &Filter) {
     let name = resource.column_name(filter.column);
     let storage = Storage::of_column(resource, filter.column);
+    if let Test::Equal(value) = &filter.test
+        && ddl::is_hashed(sql.dialect(), resource, filter.column)
+    {
+        // What its index has.
+        sql.push("md5(").name(name).push(") = md5(");
+        sql.bind_as(storage, value.clone()).push(") AND ");
+    }
     let mut compare = |operator: &'static str, value: &Value| {
         sql.name(name)
             .push(operator)
@@ -602,5 +609,32 @@ mod tests {
         SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text
         "#);
         assert_snapshot!(page_of(notes, &Query { filters: Vec::new(), ..query }, "[1]", 0).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
+    }
+
+    #[test]
+    fn a_unique_text_of_any_length_is_looked_up_by_its_hash() {
+        let mut long = field("code", Kind::Text);
+        long.unique = true;
+        let mut short = long.clone();
+        short.rules.length_max = Some(100);
+        let texts = [long, short].map(|code| {
+            let schema = schema(vec![resource("notes", vec![code]).hard()]);
+            let notes = &schema.resources[0];
+            let filters = vec![Filter {
+                column: Column::Field(0),
+                test: Test::Equal(text("x")),
+            }];
+            let query = Query {
+                filters,
+                ..query(notes)
+            };
+            both(|dialect| count(dialect, notes, Scope::Live, &query))
+        });
+        assert_snapshot!(texts.join("\n"), @r#"
+        SELECT count(*) FROM "notes" WHERE TRUE AND "code" = ?
+        SELECT count(*) FROM "notes" WHERE TRUE AND md5("code") = md5($1::text) AND "code" = $2::text
+        SELECT count(*) FROM "notes" WHERE TRUE AND "code" = ?
+        SELECT count(*) FROM "notes" WHERE TRUE AND "code" = $1::text
+        "#);
     }
 }

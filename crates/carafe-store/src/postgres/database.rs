@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use carafe_model::cursor::Cursor;
 use carafe_model::key::Key;
 use carafe_model::query::Query;
 use carafe_model::record::column;
@@ -197,11 +196,7 @@ impl Postgres {
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
     ) -> Result<u64> {
-        let is_plain = scope == Scope::Live
-            && query.filters.is_empty()
-            && query.search.is_none()
-            && !matches!(query.cursor, Some(Cursor::After(_)));
-        if is_plain && let Some(walk) = plans.of(resource).walk(&query.order) {
+        if let Some(walk) = plans.walk(resource, scope, query) {
             let deep = query.offset() > 0;
             let text = if deep {
                 &walk.deep_page

@@ -4,7 +4,6 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use carafe_model::cursor::Cursor;
 use carafe_model::key::Key;
 use carafe_model::query::{Query, Test};
 use carafe_model::record::{Record, column};
@@ -266,11 +265,7 @@ impl Sqlite {
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
     ) -> Result<u64> {
-        let is_plain = scope == Scope::Live
-            && query.filters.is_empty()
-            && query.search.is_none()
-            && !matches!(query.cursor, Some(Cursor::After(_)));
-        if is_plain && let Some(walk) = plans.of(resource).walk(&query.order) {
+        if let Some(walk) = plans.walk(resource, scope, query) {
             let total_column = column::FIELDS + resource.fields.len();
             let now = self.read_now(|reader| {
                 match read::walk_page(reader, walk, query, total_column, each) {
