@@ -1,5 +1,7 @@
 //! How resources hang together: parents, and who refers to whom.
 
+use toml::de::DeValue;
+
 use super::field::{Declared, plain};
 use super::resource::Outline;
 use super::singular::singular;
@@ -142,10 +144,24 @@ fn add_parent_field(
         Declared {
             written: name.to_owned(),
             span: spot.span.clone(),
-            field: plain(parsed, kind),
+            field: Field {
+                was: was_called(target, &parsed),
+                ..plain(parsed, kind)
+            },
             sound: true,
         },
     );
+}
+
+/// What the reference was called while its parent had another name.
+fn was_called(target: &Outline<'_>, name: &Name) -> Option<Name> {
+    let was = target.section.item("was")?;
+    let was = match was.value {
+        DeValue::String(text) => Name::parse(&singular(text)).ok(),
+        // That is reported where the parent is read.
+        _ => None,
+    };
+    was.filter(|was| was != name)
 }
 
 fn check_parent_field(declared: &Declared, target: &Outline<'_>, problems: &mut Vec<Problem>) {

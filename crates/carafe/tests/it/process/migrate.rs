@@ -155,3 +155,37 @@ fn a_migration_that_fails_is_named_with_the_cause() {
             .contains("no migration to take back")
     );
 }
+
+#[tokio::test]
+async fn a_parent_is_renamed_with_what_refers_to_it() {
+    let declaration = |users: &str, was: &str| {
+        format!(
+            "[resources.{users}]\n{was}\n[resources.{users}.fields]\nname = {{ type = \"string\" }}\n\
+             [resources.emails]\nparent = \"{users}\"\n[resources.emails.fields]\n\
+             address = {{ type = \"string\" }}\n"
+        )
+    };
+    let place = Folder::empty();
+    for (url, database) in databases(&place).await {
+        let folder = Folder::new(&declaration("users", ""));
+        let serve = || {
+            let mut command = folder.command(&["serve", "--port", "0", "--database", &url]);
+            command.env("SECRET_KEY", "3f1c9a7e5b2d8046c1e7f3a95d20b86e");
+            Process::start(command)
+        };
+        let server = serve();
+        let client = server.client();
+        client.post("/api/users", json!({ "name": "Ann" })).await;
+        let email = json!({ "address": "ann@example.org" });
+        assert_eq!(client.post("/api/users/1/emails", email).await.status, 201);
+        server.stop();
+        folder.write("carafe.toml", &declaration("owners", "was = \"users\""));
+        let server = serve();
+        let emails = server.client().get("/api/owners/1/emails").await.json();
+        assert_eq!(emails["total"], 1, "{emails}");
+        server.stop();
+        if let Some(database) = database {
+            database.drop().await;
+        }
+    }
+}
