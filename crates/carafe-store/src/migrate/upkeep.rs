@@ -65,8 +65,12 @@ pub(super) fn plan(dialect: Dialect, schema: &Schema, facts: &Facts) -> Upkeep {
     };
     for resource in &schema.resources {
         let table = facts.tables.get(&resource.index);
-        plan_indexes(&mut upkeep, resource, table, facts);
+        // An index over the searched texts is made of all at once, when they are there.
+        if table::has_search_column(dialect, resource) {
+            plan_search_column(&mut upkeep, resource, table);
+        }
         plan_triggers(&mut upkeep, resource, table, &facts.catalog);
+        plan_indexes(&mut upkeep, resource, table, facts);
         plan_kinds(&mut upkeep, resource, &facts.catalog);
     }
     upkeep
@@ -77,11 +81,8 @@ fn plan_indexes(upkeep: &mut Upkeep, resource: &Resource, table: Option<&Table>,
     let catalog = &facts.catalog;
     let searched = Identifier::new(upkeep.dialect, &resource.name, "__search");
     let mut wanted = ddl::indexes(upkeep.dialect, resource);
-    if table::has_search_column(upkeep.dialect, resource) {
-        plan_search_column(upkeep, resource, table);
-        if facts.has_trigrams {
-            wanted.push(postgres::ddl::search_index(resource));
-        }
+    if facts.has_trigrams && table::has_search_column(upkeep.dialect, resource) {
+        wanted.push(postgres::ddl::search_index(resource));
     }
     let same =
         |index: &Object| table.is_some() && catalog.has_same(index.name.as_str(), &index.statement);
@@ -237,7 +238,7 @@ fn drop_others<'o>(
         if !wanted.clone().any(same) {
             let mut sql = Statement::new(upkeep.dialect, "DROP ");
             sql.push(if kind == "index" {
-                "INDEX "
+                "INDEX IF EXISTS "
             } else {
                 "TRIGGER "
             });

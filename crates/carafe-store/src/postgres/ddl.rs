@@ -243,6 +243,9 @@ pub(crate) fn fill_search(resource: &Resource) -> Statement {
     let mut sql = Statement::new(Dialect::Postgres, "UPDATE ");
     sql.name(&resource.name).push(" SET _search = ");
     searched_text(&mut sql, resource, "");
+    // Most are right where only a name has changed.
+    sql.push(" WHERE _search IS DISTINCT FROM ");
+    searched_text(&mut sql, resource, "");
     sql
 }
 
