@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carafe_model::field::{Field, Rules};
+use carafe_model::key::Key;
 use carafe_model::kind::Kind;
+use carafe_model::name::Name;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
@@ -29,6 +31,9 @@ pub(super) enum Purpose {
     /// Columns are what they should be; what was noted of them is not up to date yet.
     Upkeep,
 }
+
+/// Rows from which on a table counts as large: reading or writing all of it is felt.
+const LARGE_ROWS: u64 = 100_000;
 
 /// Rows that are read at a time to see whether their values fit a new type.
 const BATCH_ROWS: i64 = 5000;
@@ -101,6 +106,15 @@ impl Facts {
             has_trigrams,
             tables,
         })
+    }
+}
+
+impl Facts {
+    /// Whether a table is large, by the name of its resource.
+    pub(super) fn is_large(&self, schema: &Schema, table: &Name) -> bool {
+        let resource = schema.resource(table.as_str());
+        let table = resource.and_then(|resource| self.tables.get(&resource.index));
+        table.is_some_and(|table| table.rows >= LARGE_ROWS)
     }
 }
 
@@ -281,11 +295,8 @@ async fn misfits(
             if !fits {
                 misfits.count += 1;
                 if misfits.first.len() < SHOWN_MAX {
-                    let key = match &row[1] {
-                        Value::Text(key) => key.clone(),
-                        _ => last_key(&row[1]),
-                    };
-                    misfits.first.push((key, text));
+                    let key = Key::from_cell(row[1].as_cell());
+                    misfits.first.push((key.to_string(), text));
                 }
             }
         }
@@ -306,13 +317,6 @@ fn becomes(field: &Field, text: &str) -> bool {
         (Ok(Value::Text(moment)), Kind::Datetime) => moment == text,
         (Ok(_), _) => true,
         (Err(_), _) => false,
-    }
-}
-
-fn last_key(value: &Value) -> String {
-    match value {
-        Value::Integer(id) => id.to_string(),
-        Value::Null | Value::Boolean(_) | Value::Number(_) | Value::Text(_) => String::new(),
     }
 }
 

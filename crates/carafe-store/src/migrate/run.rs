@@ -16,18 +16,6 @@ use crate::statement::{Identifier, Statement};
 use crate::transaction::Transaction;
 use crate::{postgres, sqlite, write};
 
-/// Rows from which on a table counts as large: reading or writing all of it is felt.
-const LARGE_ROWS: u64 = 100_000;
-
-/// The migrations that were done, in their order.
-const SQLITE_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
-     (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, \
-     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) STRICT";
-
-const POSTGRES_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
-     (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE, \
-     text text NOT NULL, at timestamp with time zone NOT NULL DEFAULT now())";
-
 /// Migrates: first by files that are new to the database, then by the declaration.
 pub(crate) async fn migrate(
     tx: &mut impl Transaction,
@@ -79,7 +67,7 @@ pub(crate) async fn plan(
 ) -> Result<Plan> {
     let dialect = tx.dialect();
     let catalog = Catalog::read(tx).await?;
-    let known = known(tx).await?;
+    let known = known(tx, &catalog).await?;
     let files = pending(&known, files)?;
     if !files.is_empty() {
         return Ok(Plan {
@@ -101,11 +89,7 @@ pub(crate) async fn plan(
     let facts = Facts::read(tx, schema, Purpose::Plan, progress).await?;
     let planned = planning::plan(dialect, schema, &facts);
     plan.differences = planned.differences;
-    let is_large = |table: &Name| {
-        let resource = schema.resource(table.as_str());
-        let table = resource.and_then(|resource| facts.tables.get(&resource.index));
-        table.is_some_and(|table| table.rows >= LARGE_ROWS)
-    };
+    let is_large = |table: &Name| facts.is_large(schema, table);
     for change in renamed.iter().chain(&planned.changes) {
         let statements = change.forward(dialect);
         plan.steps.push(PlannedStep {
@@ -204,8 +188,8 @@ pub(crate) async fn migrations(tx: &mut impl Transaction) -> Result<Vec<Migratio
 }
 
 /// As [`migrations`], also where no migration ever was.
-pub(crate) async fn known(tx: &mut impl Transaction) -> Result<Vec<Migration>> {
-    match Catalog::read(tx).await?.has("_carafe_migration") {
+pub(crate) async fn known(tx: &mut impl Transaction, catalog: &Catalog) -> Result<Vec<Migration>> {
+    match catalog.has("_carafe_migration") {
         true => migrations(tx).await,
         false => Ok(Vec::new()),
     }
@@ -229,16 +213,14 @@ pub(crate) async fn replace_known(
 }
 
 async fn make_own(tx: &mut impl Transaction) -> Result<()> {
-    let dialect = tx.dialect();
-    let (table, own) = match dialect {
-        Dialect::Sqlite => (SQLITE_TABLE, sqlite::ddl::own()),
+    let own = match tx.dialect() {
+        Dialect::Sqlite => sqlite::ddl::own(),
         Dialect::Postgres => {
             // Two processes may start at once.
             tx.run(&write::one_at_a_time()).await?;
-            (POSTGRES_TABLE, postgres::ddl::own())
+            postgres::ddl::own()
         }
     };
-    tx.run(&Statement::new(dialect, table)).await?;
     for statement in &own {
         tx.run(statement).await?;
     }
@@ -454,11 +436,7 @@ async fn keep_up(
 ) -> Result<Vec<Later>> {
     let dialect = tx.dialect();
     let facts = Facts::read(tx, schema, Purpose::Upkeep, progress).await?;
-    let is_large = |table: &Name| {
-        let resource = schema.resource(table.as_str());
-        let table = resource.and_then(|resource| facts.tables.get(&resource.index));
-        table.is_some_and(|table| table.rows >= LARGE_ROWS)
-    };
+    let is_large = |table: &Name| facts.is_large(schema, table);
     let mut later = Vec::new();
     let mut works = upkeep::plan(dialect, schema, &facts)
         .works

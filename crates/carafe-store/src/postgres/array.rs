@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use carafe_model::value::Value;
-use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::storage::Storage;
 
@@ -88,11 +88,5 @@ impl ToSql for Array<'_> {
         true
     }
 
-    fn to_sql_checked(
-        &self,
-        type_: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        self.to_sql(type_, out)
-    }
+    to_sql_checked!();
 }

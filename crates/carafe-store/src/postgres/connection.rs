@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 
+use tokio_postgres_rustls::MakeRustlsConnect;
+
 use crate::database::Durability;
-use crate::error::{Cause, Error, Result};
-use crate::postgres::tls;
+use crate::error::{Error, Result};
 use crate::postgres::url::Url;
 
 /// Connections of one process. PostgreSQL does more with a few busy ones than with many.
@@ -33,8 +34,7 @@ const FULL: &str = "SELECT set_config('synchronous_commit', 'on', false) \
 const NORMAL: &str = "SET synchronous_commit = off";
 
 /// A pool of connections, none of which is made yet.
-pub(crate) fn pool(url: &Url, durability: Durability) -> Result<Pool> {
-    let tls = tls::connector(&url.trust).map_err(|err| Error::Unavailable(Cause::from(err)))?;
+pub(crate) fn pool(url: &Url, tls: MakeRustlsConnect, durability: Durability) -> Result<Pool> {
     let config = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };

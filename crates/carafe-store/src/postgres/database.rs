@@ -49,17 +49,20 @@ impl Postgres {
     /// Makes no connection yet.
     pub(crate) fn open(url: &str, durability: Durability) -> Result<Self> {
         let url = Url::parse(url).map_err(failure::unsuitable)?;
+        let tls = tls::connector(&url.trust).map_err(failure::unsuitable)?;
         Ok(Self {
-            pool: connection::pool(&url, durability)?,
-            tls: tls::connector(&url.trust).map_err(failure::unsuitable)?,
+            pool: connection::pool(&url, tls.clone(), durability)?,
+            tls,
             replica: None,
         })
     }
 
     pub(crate) fn with_replica(self, url: &str) -> Result<Self> {
         let url = Url::parse(url).map_err(failure::unsuitable)?;
+        let tls = tls::connector(&url.trust).map_err(failure::unsuitable)?;
+        let pool = connection::pool(&url, tls, Durability::Full)?;
         Ok(Self {
-            replica: Some(Replica::new(connection::pool(&url, Durability::Full)?)),
+            replica: Some(Replica::new(pool)),
             ..self
         })
     }

@@ -29,6 +29,11 @@ const REQUEST_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_request \
      record text, id bigint NOT NULL, data text NOT NULL, at text COLLATE \"C\" NOT NULL, \
      CONSTRAINT _carafe_request_pkey PRIMARY KEY (caller, key))";
 
+/// The migrations that were done, in their order.
+const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
+     (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE, \
+     text text NOT NULL, at timestamp with time zone NOT NULL DEFAULT now())";
+
 /// What all processes on one database must agree on.
 const AGREEMENT_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_agreement \
      (name text PRIMARY KEY, value text NOT NULL)";
@@ -71,6 +76,7 @@ const COUNT_NONE: &str = "CREATE OR REPLACE FUNCTION _carafe_count_none() RETURN
 /// Our own tables and functions.
 pub(crate) fn own() -> Vec<Statement> {
     let mut own: Vec<Statement> = [
+        MIGRATION_TABLE,
         COUNT_TABLE,
         SCHEMA_TABLE,
         REQUEST_TABLE,

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use carafe_model::value::{Cell, Row, Value};
-use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::statement::Parameter;
 
@@ -85,11 +85,5 @@ impl ToSql for Bound<'_> {
         true
     }
 
-    fn to_sql_checked(
-        &self,
-        type_: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        self.to_sql(type_, out)
-    }
+    to_sql_checked!();
 }

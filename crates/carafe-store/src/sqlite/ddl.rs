@@ -28,11 +28,22 @@ const REQUEST_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_request \
 
 const REQUEST_INDEX: &str = "CREATE INDEX IF NOT EXISTS _carafe_request_at ON _carafe_request (at)";
 
+/// The migrations that were done, in their order.
+const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_migration \
+     (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, \
+     at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) STRICT";
+
 /// Our own tables.
 pub(crate) fn own() -> Vec<Statement> {
-    [COUNT_TABLE, SCHEMA_TABLE, REQUEST_TABLE, REQUEST_INDEX]
-        .map(|text| Statement::new(Dialect::Sqlite, text))
-        .into()
+    [
+        MIGRATION_TABLE,
+        COUNT_TABLE,
+        SCHEMA_TABLE,
+        REQUEST_TABLE,
+        REQUEST_INDEX,
+    ]
+    .map(|text| Statement::new(Dialect::Sqlite, text))
+    .into()
 }
 
 /// The triggers that keep versions, counters and the list of rows waiting for the search

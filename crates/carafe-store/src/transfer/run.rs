@@ -120,8 +120,11 @@ impl<W: FnMut(Progress<'_>)> Transfer<'_, W> {
         if !taken.is_empty() {
             return Err(Failure::Occupied(taken));
         }
-        let known = migrate::known(&mut self.source).await;
-        let known = known.map_err(Failure::reading("the migrations"))?;
+        let known = async {
+            let catalog = Catalog::read(&mut self.source).await?;
+            migrate::known(&mut self.source, &catalog).await
+        };
+        let known = known.await.map_err(Failure::reading("the migrations"))?;
         let made = async {
             migrate::migrate(&mut self.target, schema, &[], Accept::Safe, &untold()).await?;
             migrate::replace_known(&mut self.target, &known).await
