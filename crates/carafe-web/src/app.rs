@@ -10,6 +10,7 @@ use http::HeaderValue;
 use crate::id::Ids;
 use crate::json::Encoder;
 use crate::pages::site::Site;
+use crate::pattern::Patterns;
 use crate::sign::SecretKey;
 
 /// One declaration, served. Requests share it by `Arc`; a changed declaration is a new one.
@@ -21,6 +22,8 @@ pub struct App {
     /// `Allow` of a place that can only be read.
     pub allow_get: HeaderValue,
     pub ids: Ids,
+    /// What requests are called in the log and in metrics.
+    pub patterns: Patterns,
     /// The pages; templates and files are read when they are made.
     pub site: Site,
     /// Signs cookies; the same for every process of one application.
@@ -43,12 +46,14 @@ impl App {
     pub fn new(service: Service, site: Site, key: SecretKey, public_url: Option<String>) -> Self {
         let schema = service.schema().clone();
         let plans = schema.resources.iter().map(Plan::new).collect();
+        let patterns = Patterns::new(&schema, &site.own.paths());
         Self {
             schema,
             service,
             plans,
             allow_get: allow(&[Method::Get]),
             ids: Ids::new(),
+            patterns,
             site,
             key,
             public_url,

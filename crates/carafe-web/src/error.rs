@@ -341,3 +341,16 @@ impl Problem {
         Self::invalid(kind, vec![Fault::body(code, message)])
     }
 }
+
+/// An error with all of its sources, for the log.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carafe_model::actor::Actor;
+use carafe_model::name::Name;
 use carafe_service::freshness;
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPECT, RETRY_AFTER, VARY,
@@ -20,7 +21,8 @@ use crate::app::App;
 use crate::call::{Body, Call, Response};
 use crate::content::Content;
 use crate::content_type::ContentType;
-use crate::error::{Kind, Problem};
+use crate::error::{self, Kind, Problem};
+use crate::exchange::Exchange;
 use crate::negotiate::{Accept, AcceptEncoding, Coding};
 use crate::route::{self, ApiPlace, Errors, Found, PagePlace, Place};
 use crate::{coding, cors, headers, position, problem, wire};
@@ -44,30 +46,31 @@ pub async fn handle<B: Body>(
     request: Request<B>,
     connection: Connection,
 ) -> Response {
+    let started = Instant::now();
     let refusal = wire::refuse_early(&request);
     let server_wide = wire::is_server_wide(&request);
     let (parts, mut body) = request.into_parts();
-    let id = app.ids.next(app.service.clock());
     let Connection { secure, local } = connection;
     let call = Call {
-        app,
         actor: Actor::Anonymous,
-        id,
+        id: app.ids.next(app.service.clock()),
+        app,
         parts,
         secure,
         local,
     };
-    let (api, place) = match call.app.site.own.find(call.path()) {
+    let (api, mut place) = match call.app.site.own.find(call.path()) {
         Some(page) => (false, Some(Place::Own(page))),
         None => choose(&call, route::find(&call.app.schema, call.path())),
     };
+    let pattern = call.app.patterns.of(&call.app.schema, place.as_ref());
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
         None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),
         None if call.app.service.has_replica() => {
-            Box::pin(beside_replica(&call, place, &mut body)).await
+            Box::pin(beside_replica(&call, &mut place, &mut body)).await
         }
-        None => guarded(&call, place, &mut body).await,
+        None => guarded(&call, &mut place, &mut body).await,
     };
     let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
     finish(&call, api, &mut response);
@@ -77,26 +80,41 @@ pub async fn handle<B: Body>(
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let status = response.status().as_u16();
-    tracing::debug!(%id, method = %call.method(), path = call.path(), status, "Answered");
+    let pattern = call.app.patterns.get(pattern);
+    let exchange = Exchange {
+        id: call.id,
+        started,
+        method: call.method(),
+        route: &pattern.text,
+        path: call.path(),
+        resource: pattern.resource.as_ref().map(Name::as_str),
+        actor: &call.actor,
+        status: response.status(),
+        bytes: response.body().size_hint().exact(),
+    };
+    exchange.tell();
     response
 }
 
 /// What happens around a route of the application's own: refusals that do not depend on the
-/// path, the deadline, panics, and the header fields of every answer. A route refuses by a
-/// [`Problem`] in the extensions of its response, behind an `Arc`.
+/// path, the deadline, panics, the header fields of every answer, and a line in the log.
+/// `pattern` is that of the route. A route refuses by a [`Problem`] in the extensions of its
+/// response, behind an `Arc`.
 pub async fn around<B, R, F>(
     app: Arc<App>,
     request: Request<B>,
     connection: Connection,
+    pattern: &str,
     route: impl FnOnce(Request<B>) -> F,
 ) -> http::Response<R>
 where
     B: Send,
-    R: From<bytes::Bytes>,
+    R: From<bytes::Bytes> + http_body::Body,
     F: Future<Output = http::Response<R>>,
 {
+    let started = Instant::now();
     let id = app.ids.next(app.service.clock());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let answer = pin!(async {
         let path = percent_encoding::percent_decode_str(request.uri().path());
         let is_text = path.decode_utf8().is_ok();
@@ -125,6 +143,18 @@ where
         (Err(problem), None) => refused(&problem),
     };
     set_headers(connection.secure, id, response.headers_mut());
+    let exchange = Exchange {
+        id,
+        started,
+        method: &method,
+        route: pattern,
+        path: uri.path(),
+        resource: None,
+        actor: &Actor::Anonymous,
+        status: response.status(),
+        bytes: response.body().size_hint().exact(),
+    };
+    exchange.tell();
     response
 }
 
@@ -192,7 +222,7 @@ fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
 /// there, as far as the client cannot tell, and what writes says where it has got to.
 async fn beside_replica<B: Body>(
     call: &Call,
-    place: Option<Place<'_>>,
+    place: &mut Option<Place<'_>>,
     body: B,
 ) -> Result<Response, Problem> {
     if matches!(*call.method(), Method::GET | Method::HEAD) {
@@ -207,14 +237,14 @@ async fn beside_replica<B: Body>(
 }
 
 /// Runs the handler within the time limit; a panic in it is an internal error of this request
-/// alone.
+/// alone. The place is taken, and not handed over, which would copy it once more.
 async fn guarded<B: Body>(
     call: &Call,
-    place: Option<Place<'_>>,
+    place: &mut Option<Place<'_>>,
     body: B,
 ) -> Result<Response, Problem> {
     let answer = pin!(async {
-        match place {
+        match place.take() {
             _ if !is_known(call.method()) => Err(unknown_method(call)),
             Some(place) => crate::answer(call, place, body).await,
             None => Err(nowhere(call)),
@@ -304,7 +334,8 @@ fn refuse(call: &Call, api: bool, problem: Problem) -> Response {
 fn log_cause(problem: &Problem, id: uuid::Uuid) {
     if let Some(cause) = &problem.cause {
         let status = problem.status.as_u16();
-        tracing::error!(%id, status, cause = &**cause as &dyn std::error::Error, "Could not answer");
+        let cause = error::chain(&**cause);
+        tracing::error!(%id, status, cause, "Could not answer");
     }
 }
 

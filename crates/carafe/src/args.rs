@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::telemetry::LogFormat;
+
 /// Declare your nouns; HTTP gives you the verbs.
 ///
 /// Carafe serves the resources that the file carafe.toml declares: a JSON API for programs,
@@ -200,6 +202,9 @@ pub struct Serve {
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<String>,
+    /// How to log [default: json in production, else text]
+    #[arg(long, env = "LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, ClapArgs)]

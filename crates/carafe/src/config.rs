@@ -9,7 +9,7 @@ use carafe_store::store::Durability;
 use clap::ValueEnum;
 
 use crate::args;
-use crate::telemetry;
+use crate::telemetry::{self, LogFormat};
 
 /// The name of the file that declares an application.
 pub const DECLARATION: &str = "carafe.toml";
@@ -30,6 +30,7 @@ pub struct ServeConfig {
     /// `None` where the key is made and kept beside the database.
     pub secret_key: Option<String>,
     pub log_level: String,
+    pub log_format: LogFormat,
     pub is_production: bool,
     /// Pending migrations are applied at the start, in production too.
     pub migrate: bool,
@@ -128,7 +129,16 @@ pub fn serve(args: &args::Serve, folder: &Path) -> Result<ServeConfig> {
         })?,
         (None, None) => args::Place::Development,
     };
+    let log_format = match (args.log_format, from_file("LOG_FORMAT")) {
+        (Some(format), _) => format,
+        (None, Some(text)) => LogFormat::from_str(&text, false).map_err(|_| {
+            anyhow::anyhow!("LOG_FORMAT in .env is {text:?}; it must be text or json")
+        })?,
+        (None, None) if place == args::Place::Production => LogFormat::Json,
+        (None, None) => LogFormat::Text,
+    };
     Ok(ServeConfig {
+        log_format,
         folder: folder.to_owned(),
         host: args
             .host

@@ -3,6 +3,7 @@
 //! hooks, over the layers below: `carafe-web`, `carafe-service`, `carafe-store` and
 //! `carafe-model`.
 
+mod announcer;
 mod app;
 mod body;
 mod client;

@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use carafe_service::service::Service;
 use carafe_web::app::App;
 use carafe_web::error::Problem;
 use carafe_web::layers::{self, Connection};
+use carafe_web::pattern::UNMATCHED;
 use http::Request;
 use tower::{ServiceExt, service_fn};
 
@@ -68,7 +69,14 @@ fn route(app: &Arc<App>, routes: Router<Service>) -> Router {
         let app = before.clone();
         request.extensions_mut().insert(app.schema.limits.clone());
         let connection = connection(&request);
-        async move { layers::around(app, request, connection, |request| next.run(request)).await }
+        let pattern = request.extensions().get::<MatchedPath>().cloned();
+        async move {
+            let pattern = pattern.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+            layers::around(app, request, connection, pattern, |request| {
+                next.run(request)
+            })
+            .await
+        }
     };
     let fallback = service_fn(move |request: Request<Body>| {
         let app = behind.clone();

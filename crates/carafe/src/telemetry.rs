@@ -1,31 +1,105 @@
-//! The log: lines for people on standard error.
+//! The log: JSON for programs on standard output, or lines for people on standard error.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// What is logged where nothing is said.
 pub const LEVEL: &str = "info";
 
+/// For whom the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, on standard error
+    Text,
+    /// A JSON object a line, on standard output
+    Json,
+}
+
 /// Starts the log. `level` is a level such as `debug`, or a filter such as
-/// `info,carafe_web=debug`. Field values are quoted and escaped, so an event stays on its line
-/// whatever a request holds.
+/// `info,carafe_web=debug`.
 ///
 /// # Errors
 ///
 /// Where `level` is no filter.
-pub fn start(level: &str) -> Result<()> {
+pub fn start(level: &str, format: LogFormat) -> Result<()> {
     let filter = EnvFilter::builder()
         .parse(level)
         .with_context(|| format!("the log level {level:?} is not known"))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
     // A second start, in tests, keeps the first log.
-    let _ = log
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .try_init();
+    let _ = match format {
+        LogFormat::Text => log
+            .with_writer(OneLine(std::io::stderr))
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .try_init(),
+        LogFormat::Json => log
+            .with_writer(OneLine(std::io::stdout))
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init(),
+    };
     Ok(())
+}
+
+/// Keeps an event on one line, whatever its message holds. Values of fields are quoted and
+/// escaped before; a formatter writes each event at once.
+struct OneLine<M>(M);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for OneLine<M> {
+    type Writer = OneLine<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLine(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let text = event.strip_suffix(b"\n").unwrap_or(event);
+        if !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            self.0.write_all(event)?;
+            return Ok(event.len());
+        }
+        let mut line = Vec::with_capacity(event.len() + 16);
+        for byte in text {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\r' => line.extend_from_slice(b"\\r"),
+                byte => line.push(*byte),
+            }
+        }
+        line.push(b'\n');
+        self.0.write_all(&line)?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stays_on_its_line() {
+        let cases = [
+            ("a\n", "a\n"),
+            ("a\r\nERROR forged\n", "a\\r\\nERROR forged\n"),
+            ("a\nb\n\n", "a\\nb\\n\n"),
+        ];
+        for (event, expected) in cases {
+            let mut written = Vec::new();
+            OneLine(&mut written).write_all(event.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(written).unwrap(), expected, "{event:?}");
+        }
+    }
 }

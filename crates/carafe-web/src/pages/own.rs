@@ -41,6 +41,8 @@ pub struct OwnPage {
     /// The template's name: `pages/index.html`.
     template: String,
     form: Form,
+    /// Among all pages, from 0.
+    pub position: usize,
 }
 
 /// What a page is, by the ending of its file. Values are escaped as the form asks.
@@ -102,6 +104,7 @@ impl OwnPages {
             let page = OwnPage {
                 template: format!("{PAGES}{name}"),
                 form,
+                position: by_path.len(),
             };
             if let Some(other) = by_path.insert(path.clone(), page) {
                 refuse(format!(
@@ -115,6 +118,14 @@ impl OwnPages {
             permits: Arc::new(Semaphore::new(RENDERED_AT_ONCE)),
         };
         (pages, mistakes)
+    }
+
+    /// The paths of all pages, by their positions.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&str> {
+        let mut pages: Vec<(&String, &OwnPage)> = self.by_path.iter().collect();
+        pages.sort_by_key(|(_, page)| page.position);
+        pages.into_iter().map(|(path, _)| path.as_str()).collect()
     }
 
     /// The page at `path`, as sent, percent-encoded.

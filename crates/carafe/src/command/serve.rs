@@ -1,14 +1,11 @@
 //! `carafe serve`
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use carafe_model::resource::Resource;
-use carafe_model::schema::Schema;
 use carafe_store::store::Database;
 use carafe_web::layers::{self, Connection};
 use carafe_web::pages::site::Site;
@@ -17,6 +14,7 @@ use carafe_web::sign::SecretKey;
 use http::Request;
 use hyper::body::Incoming;
 
+use crate::announcer::Announcer;
 use crate::app::App;
 use crate::application::{self, Tables, explain};
 use crate::args;
@@ -29,7 +27,7 @@ use crate::telemetry;
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
     let config = config::serve(args, &app.folder)?;
-    telemetry::start(&config.log_level)?;
+    telemetry::start(&config.log_level, config.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -47,6 +45,7 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
             .with_replica(url)
             .context("--read-database cannot be used")?;
     }
+    let announcer = Announcer::new(config.log_format);
     let maker = Maker {
         tables: match config.is_production && !config.migrate {
             true => Tables::Check,
@@ -57,12 +56,13 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
         database: database.clone(),
         key,
         public_url: config.public_url.clone(),
+        announcer,
     };
     let served = maker.make(&app).await?;
     check_key(&database, &maker.key, config).await?;
     let has_routes = served.has_routes();
     let server = bind(config).await?;
-    announce(&app.schema, config, server.addresses());
+    announcer.ready(&app.schema, config, server.addresses());
     let current = Arc::new(ArcSwap::from_pointee(served));
     let watching = tokio::spawn(take_up_changes(app, maker, current.clone()));
     // A proxy that speaks https for us is where the client's connection ends.
@@ -91,7 +91,7 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
     }
     watching.abort();
     database.close().await;
-    say("Stopped.");
+    announcer.say("Stopped.");
     Ok(())
 }
 
@@ -121,6 +121,7 @@ struct Maker {
     database: Database,
     key: SecretKey,
     public_url: Option<String>,
+    announcer: Announcer,
 }
 
 impl Maker {
@@ -129,7 +130,7 @@ impl Maker {
         let site = Site::open(&app.schema, Some(&app.folder))?;
         let (service, migrated) = app.prepare(&self.database, self.tables).await?;
         for change in migrated.changes {
-            say(&change);
+            self.announcer.say(&change);
         }
         if migrated.made.is_some() && self.writes_migrations {
             let known = self.database.migrations().await.map_err(explain)?;
@@ -153,22 +154,11 @@ async fn take_up_changes(mut app: App, maker: Maker, current: Arc<ArcSwap<Served
         match maker.make_again(&app).await {
             Ok(served) => {
                 current.store(Arc::new(served));
-                say("Took up the change.");
+                maker.announcer.say("Took up the change.");
             }
-            Err(error) => {
-                let report = report(&error);
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "{report}\n\nThe change is not taken up; what was served before goes on."
-                );
-            }
+            Err(error) => maker.announcer.refuse(&report(&error)),
         }
     }
-}
-
-/// A line on standard output. A server goes on when nobody reads it any more.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 async fn bind(config: &ServeConfig) -> Result<Server> {
@@ -190,33 +180,6 @@ async fn bind(config: &ServeConfig) -> Result<Server> {
         })
 }
 
-fn announce(schema: &Schema, config: &ServeConfig, addresses: &[SocketAddr]) {
-    let bound = addresses
-        .first()
-        .map(|address| format!("http://{address}"))
-        .unwrap_or_default();
-    let base = config.public_url.clone().unwrap_or(bound);
-    say(&format!("{} is ready.\n", schema.name));
-    if schema.pages {
-        say(&format!("  Pages     {base}/"));
-    }
-    for prefix in &schema.prefixes {
-        for resource in &schema.resources {
-            say(&format!("  API       {base}{prefix}{}", api_path(resource)));
-        }
-    }
-    say(&format!("  Database  {}", config.database.place()));
-    say("\nPress Ctrl-C to stop.");
-}
-
-/// Where a resource is under the API's prefix; a record's key stands in braces.
-fn api_path(resource: &Resource) -> String {
-    match &resource.parent {
-        Some(above) => format!("/{}/{{key}}/{}", above.resource, resource.name),
-        None => format!("/{}", resource.name),
-    }
-}
-
 /// Waits for Ctrl-C or SIGTERM.
 async fn stopped() {
     let interrupt = tokio::signal::ctrl_c();
@@ -232,25 +195,4 @@ async fn stopped() {
     }
     #[cfg(not(unix))]
     drop(interrupt.await);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resource_under_another_is_announced_where_it_is() {
-        let declaration = r#"
-[resources.users.fields]
-name = { type = "string" }
-[resources.emails]
-parent = "users"
-[resources.emails.fields]
-address = { type = "email" }
-"#;
-        let schema =
-            carafe_model::declaration::parse(declaration, std::path::Path::new("shop")).unwrap();
-        let paths: Vec<String> = schema.resources.iter().map(api_path).collect();
-        assert_eq!(paths, ["/users", "/users/{key}/emails"]);
-    }
 }

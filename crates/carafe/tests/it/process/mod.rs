@@ -5,6 +5,7 @@ mod command_line;
 mod crash;
 mod full_disk;
 mod inspect;
+mod log;
 mod migrate;
 mod moves;
 mod nodes;
@@ -31,7 +32,7 @@ use crate::support::workspace;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Variables that would change what is tested.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 10] = [
     "HOST",
     "PORT",
     "PUBLIC_URL",
@@ -40,6 +41,8 @@ const VARIABLES: [&str; 8] = [
     "SECRET_KEY",
     "CARAFE_ENV",
     "CARAFE_MIGRATE",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
 ];
 
 /// Resources of one string each, without a search index.
@@ -210,7 +213,7 @@ impl Process {
             stderr,
         };
         let deadline = Instant::now() + PATIENCE;
-        while !process.stdout().contains("Press Ctrl-C to stop.") {
+        while !is_ready(&process.stdout()) {
             let ended = process.child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {}", process.stderr());
             assert!(
@@ -286,10 +289,15 @@ impl Drop for Process {
     }
 }
 
+/// Whether a server has said that it is ready: to people, or in a log of JSON.
+fn is_ready(printed: &str) -> bool {
+    printed.contains("Press Ctrl-C to stop.") || printed.contains(r#""message":"Ready""#)
+}
+
 /// The first `http://127.0.0.1:PORT` of a text.
 fn address(text: &str) -> Option<String> {
     let start = text.find("http://127.0.0.1:")?;
-    let end = text[start + 7..].find(['/', '\n', ' '])?;
+    let end = text[start + 7..].find(['/', '\n', ' ', '"'])?;
     Some(text[start..start + 7 + end].to_owned())
 }
 
