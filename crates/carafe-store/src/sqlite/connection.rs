@@ -15,7 +15,7 @@ use crate::store::Durability;
 use crate::text;
 
 /// How long one waits for a lock that another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prepared statements that a connection keeps.
 const STATEMENTS_MAX: usize = 256;

@@ -53,13 +53,7 @@ impl Sqlite {
                 let mut log = path.clone().into_os_string();
                 log.push("-wal");
                 let readers = Readers::open(path.clone(), &gate)?;
-                (
-                    Some(readers),
-                    Some(Log {
-                        path: log.into(),
-                        gate,
-                    }),
-                )
+                (Some(readers), Some(Log::new(log.into(), gate)))
             }
             Place::Memory => (None, None),
         };
@@ -128,7 +122,8 @@ impl Sqlite {
     /// What is wrong with the file, the search indexes or the counters: a line each, none when
     /// all is well. Reads everything, and keeps writes waiting.
     pub(crate) async fn check_integrity(&self) -> Result<Vec<String>> {
-        self.on_writer(integrity::check).await
+        self.on_writer(|connection| Ok(integrity::check(connection)?))
+            .await
     }
 
     /// Finishes the writes that wait, carries the log over into the file, and closes the

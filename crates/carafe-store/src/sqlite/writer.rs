@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Cause, Error, Result};
 use crate::plan::Plans;
-use crate::sqlite::connection::bound;
+use crate::sqlite::connection::{BUSY_TIMEOUT, bound};
 use crate::sqlite::failure;
 use crate::sqlite::search::Indexer;
 use crate::sqlite::transaction::{SqliteTransaction, now};
@@ -58,10 +58,28 @@ pub(crate) struct Log {
     pub(crate) path: PathBuf,
     /// Long reads share it; who takes it alone waits until none is under way.
     pub(crate) gate: Arc<RwLock<()>>,
+    /// Bytes from which it is shortened by force.
+    bytes_max: u64,
 }
 
-/// Bytes of the log from which it is shortened by force.
-const LOG_BYTES_LIMIT: u64 = 64 * 1024 * 1024;
+impl Log {
+    const BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+    pub(crate) fn new(path: PathBuf, gate: Arc<RwLock<()>>) -> Self {
+        Self {
+            path,
+            gate,
+            bytes_max: Self::BYTES_MAX,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |log| log.len())
+    }
+}
+
+/// How long shortening the log waits for a snapshot of somebody else, a backup for example.
+const SHORTEN_WAIT: Duration = Duration::from_millis(100);
 
 /// Serves messages until one closes or all senders are gone.
 pub(crate) fn run(connection: Connection, log: Option<Log>, messages: &Receiver<Message>) {
@@ -180,10 +198,7 @@ impl Writer {
 
     /// Carries the log over into the database, so that the file is whole by itself.
     fn carry_over(&self) {
-        let checkpoint = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(err) = checkpoint {
+        if let Err(err) = carry_over(&self.connection) {
             // The next start reads the log.
             tracing::warn!(error = %err, "The log was not carried over into the database");
         }
@@ -191,14 +206,29 @@ impl Writer {
 
     /// Shortens a log that has grown past its limit because one long read or another always
     /// held an older snapshot: no new one begins until this is done.
-    fn shorten_log(&self) {
-        let Some(log) = &self.log else { return };
-        let too_long = std::fs::metadata(&log.path).is_ok_and(|log| log.len() > LOG_BYTES_LIMIT);
-        if too_long {
-            let _quiet = log.gate.write().unwrap_or_else(PoisonError::into_inner);
-            self.carry_over();
+    ///
+    /// A snapshot that is held for long elsewhere is not waited for: the log grows, and it is
+    /// tried again when it has twice the size.
+    fn shorten_log(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        if log.bytes() <= log.bytes_max {
+            return;
         }
+        let gate = Arc::clone(&log.gate);
+        let _quiet = gate.write().unwrap_or_else(PoisonError::into_inner);
+        let connection = &self.connection;
+        let shortened = connection
+            .busy_timeout(SHORTEN_WAIT)
+            .and_then(|()| carry_over(connection));
+        if let Err(err) = shortened.and(connection.busy_timeout(BUSY_TIMEOUT)) {
+            tracing::warn!(error = %err, "The log was not shortened");
+        }
+        log.bytes_max = Log::BYTES_MAX.max(log.bytes().saturating_mul(2));
     }
+}
+
+fn carry_over(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// Runs a write in the open transaction. After an error nothing of it is left there.

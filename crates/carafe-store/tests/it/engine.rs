@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
@@ -283,4 +284,26 @@ async fn first_records_are_inserted_by_one_of_several() {
         assert_eq!(bed.all("notes").await.1, 2);
         bed.finish().await;
     }
+}
+
+/// A backup of another process holds a snapshot for as long as it takes. The log grows past its
+/// limit then, and writers are not to wait for it.
+#[tokio::test]
+async fn a_long_snapshot_of_another_process_does_not_hold_up_writes() {
+    let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
+    let bed = Bed::file(&schema).await;
+    let other = bed.other();
+    other
+        .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
+        .unwrap();
+    let large = "x".repeat(1 << 20);
+    for number in 0..80 {
+        let insert = bed.insert("notes", vec![text(&large)]);
+        let inserted = tokio::time::timeout(Duration::from_secs(4), insert).await;
+        assert!(inserted.is_ok(), "write {number} waits for the snapshot");
+        inserted.unwrap().unwrap();
+    }
+    let log = std::fs::metadata(bed.path().with_extension("db-wal")).unwrap();
+    assert!(log.len() > 64 << 20, "the log is shorter than its limit");
+    bed.finish().await;
 }
