@@ -1,5 +1,6 @@
 //! The only crate that knows a database exists: tables, statements, reads and writes.
 
+pub mod backup;
 pub mod error;
 pub mod freshness;
 pub mod inspect;

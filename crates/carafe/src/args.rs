@@ -114,15 +114,72 @@ pub enum Command {
         /// The record's key
         key: String,
     },
-    /// Restore a record that was deleted softly, with what its deletion took along
-    Restore {
-        #[command(flatten)]
-        target: Target,
-        /// The record's key
-        key: String,
-        #[command(flatten)]
-        output: Output,
-    },
+    /// Write all of a SQLite database into one file, while a server uses it or not
+    ///
+    /// The file is of the moment at which the command began, and checked before it gets its name:
+    /// a backup that is there is whole.
+    Backup(Backup),
+    /// Bring back a backup, or a record that was deleted softly
+    ///
+    /// A backup takes the place of the database, while no server runs. It is checked first, and
+    /// what was there is kept under another name.
+    ///
+    /// A record comes back with what its deletion took along.
+    #[command(override_usage = RESTORE_USAGE)]
+    Restore(Restore),
+}
+
+const RESTORE_USAGE: &str = "\
+carafe restore [OPTIONS] <FILE>
+       carafe restore [OPTIONS] <RESOURCE> <KEY>";
+
+#[derive(Debug, ClapArgs)]
+pub struct Backup {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Take the place of a file of that name
+    #[arg(long)]
+    pub force: bool,
+    /// The folder with carafe.toml
+    #[arg(short = 'C', long = "dir", value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// A backup; with a key, the resource of a record
+    #[arg(value_name = "FILE")]
+    pub subject: String,
+    /// The record's key
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Take the place of a database that is there, which is kept under another name
+    #[arg(long, conflicts_with = "key")]
+    pub force: bool,
+    /// The folder with carafe.toml
+    #[arg(short = 'C', long = "dir", value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Print the record as JSON as the API answers it, in place of a table
+    #[arg(long, requires = "key")]
+    pub json: bool,
+}
+
+impl Restore {
+    /// The record that is meant, where one is.
+    pub(crate) fn record(&self) -> Option<(Target, &str, Output)> {
+        let target = Target {
+            resource: self.subject.clone(),
+            folder: self.folder.clone(),
+            database: self.database.clone(),
+        };
+        let key = self.key.as_deref()?;
+        Some((target, key, Output { json: self.json }))
+    }
 }
 
 const INSPECT_EXAMPLES: &str = "\
@@ -226,7 +283,7 @@ pub struct Migrate {
     pub database: DatabaseArgs,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub struct DatabaseArgs {
     /// The database: sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE
     /// [default: data.db beside carafe.toml]

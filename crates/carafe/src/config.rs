@@ -60,6 +60,12 @@ impl DatabaseConfig {
         self.url == "sqlite::memory:"
     }
 
+    /// The URL of a database on a server, without a password.
+    #[must_use]
+    pub fn url_without_password(&self) -> String {
+        without_password(&self.url).replacen(":***@", "@", 1)
+    }
+
     /// Where it is, for people: a password in the URL is not shown.
     #[must_use]
     pub fn place(&self) -> String {
@@ -375,6 +381,7 @@ mod tests {
                 durability: Durability::Full,
             };
             assert_eq!(config.place(), expected, "URL: {url}");
+            assert!(!config.url_without_password().contains("***"), "URL: {url}");
         }
     }
 }

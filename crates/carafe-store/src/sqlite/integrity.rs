@@ -3,12 +3,11 @@
 use rusqlite::Connection;
 
 use crate::dialect::Dialect;
-use crate::error::Result;
 use crate::sqlite::connection::prepared;
 use crate::statement::{Identifier, Statement};
 
 /// What is wrong, a line each.
-pub(crate) fn check(connection: &Connection) -> Result<Vec<String>> {
+pub(crate) fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     // This looks into the search indexes too.
     let mut complaints = texts(connection, "PRAGMA integrity_check")?;
     complaints.retain(|line| line != "ok");
@@ -20,7 +19,7 @@ pub(crate) fn check(connection: &Connection) -> Result<Vec<String>> {
             "a row of {table} refers to one of {target} that is not there"
         ));
     }
-    if exists(connection, "_carafe_count")? {
+    if has_counters(connection)? {
         for table in texts(connection, "SELECT resource FROM _carafe_count")? {
             check_table(connection, &table, &mut complaints)?;
         }
@@ -29,7 +28,11 @@ pub(crate) fn check(connection: &Connection) -> Result<Vec<String>> {
 }
 
 /// Compares the counter and the search index with the table.
-fn check_table(connection: &Connection, table: &str, complaints: &mut Vec<String>) -> Result<()> {
+fn check_table(
+    connection: &Connection,
+    table: &str,
+    complaints: &mut Vec<String>,
+) -> rusqlite::Result<()> {
     if !exists(connection, table)? {
         return Ok(());
     }
@@ -74,13 +77,27 @@ fn check_table(connection: &Connection, table: &str, complaints: &mut Vec<String
     Ok(())
 }
 
-fn exists(connection: &Connection, table: &str) -> Result<bool> {
-    let mut statement =
-        connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")?;
-    Ok(statement.exists([table])?)
+/// Whether the database is one of Carafe's.
+pub(crate) fn has_counters(connection: &Connection) -> rusqlite::Result<bool> {
+    exists(connection, "_carafe_count")
 }
 
-fn number(connection: &Connection, statement: &Statement) -> Result<i64> {
+/// Each resource with its number of records that are not deleted, by name.
+pub(crate) fn counters(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let mut statement =
+        connection.prepare("SELECT resource, live FROM _carafe_count ORDER BY resource")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+    let rows = rows.map(|row| row.map(|(name, live)| (name, u64::try_from(live).unwrap_or(0))));
+    rows.collect()
+}
+
+fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let mut statement =
+        connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")?;
+    statement.exists([table])
+}
+
+fn number(connection: &Connection, statement: &Statement) -> rusqlite::Result<i64> {
     let mut statement = prepared(connection, statement)?;
     let mut rows = statement.raw_query();
     Ok(match rows.next()? {
@@ -89,8 +106,8 @@ fn number(connection: &Connection, statement: &Statement) -> Result<i64> {
     })
 }
 
-fn texts(connection: &Connection, text: &'static str) -> Result<Vec<String>> {
+fn texts(connection: &Connection, text: &'static str) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(text)?;
     let lines = statement.query_map([], |row| row.get(0))?;
-    Ok(lines.collect::<rusqlite::Result<_>>()?)
+    lines.collect()
 }

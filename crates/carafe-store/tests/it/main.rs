@@ -1,5 +1,6 @@
 //! The conformance suite of the store, on a file, in memory and on PostgreSQL.
 
+mod backup;
 mod delete;
 mod draft;
 mod engine;

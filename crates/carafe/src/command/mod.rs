@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod backup;
 mod check;
 mod inspect;
 pub(crate) mod migrate;
@@ -49,11 +50,11 @@ pub fn run(args: Args) -> Result<()> {
             output,
         } => record::update(&target, &key, &values, &output),
         Command::Delete { target, key } => record::delete(&target, &key),
-        Command::Restore {
-            target,
-            key,
-            output,
-        } => record::restore(&target, &key, &output),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => match args.record() {
+            Some((target, key, output)) => record::restore(&target, key, &output),
+            None => backup::restore(&args),
+        },
     }
 }
 

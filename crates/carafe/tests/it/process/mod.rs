@@ -1,6 +1,7 @@
 //! The real program: folders of applications, commands, servers as processes of their own, and
 //! clients of them.
 
+mod backup;
 mod command_line;
 mod crash;
 mod full_disk;
