@@ -3,8 +3,17 @@
 /// The name of `known` nearest to `given`, if one is near enough to be what was meant:
 /// at most one edit for each three characters (Damerau-Levenshtein, adjacent swaps count one).
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let characters = given.chars().take(CHARACTERS_MAX).count();
+    nearest_within(characters.div_ceil(3), given, known)
+}
+
+/// The same with at most `edits_max` edits.
+pub fn nearest_within<'a>(
+    edits_max: usize,
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let given: Vec<char> = given.chars().take(CHARACTERS_MAX).collect();
-    let edits_max = given.len().div_ceil(3);
     known
         .into_iter()
         .map(|name| (distance(&given, &name.chars().collect::<Vec<_>>()), name))

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 
-use crate::config::ServeConfig;
+use crate::args::Serve;
+use crate::config::DatabaseConfig;
 use crate::telemetry::LogFormat;
 
 /// Says things where they are read. A server goes on when nobody reads them any more.
@@ -39,13 +40,13 @@ impl Announcer {
     }
 
     /// Says where the application is, once it is served.
-    pub(crate) fn ready(self, schema: &Schema, config: &ServeConfig, addresses: &[SocketAddr]) {
+    pub(crate) fn ready(self, schema: &Schema, args: &Serve, addresses: &[SocketAddr]) {
         let bound = addresses
             .first()
             .map(|address| format!("http://{address}"))
             .unwrap_or_default();
-        let base = config.public_url.clone().unwrap_or(bound.clone());
-        let database = config.database.place();
+        let base = args.public_url.clone().unwrap_or(bound.clone());
+        let database = DatabaseConfig::from(&args.database).place();
         if self.format == LogFormat::Json {
             let name = schema.name.as_str();
             tracing::info!(name, address = bound, url = base, database, "Ready");

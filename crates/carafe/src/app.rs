@@ -25,6 +25,7 @@ use crate::command::{report, serve};
 use crate::config::{self, DECLARATION, DatabaseConfig};
 use crate::migrations;
 use crate::routes::Served;
+use crate::settings;
 use crate::watch::Watch;
 
 /// An application: what its declaration says, and the code that goes with it.
@@ -243,11 +244,14 @@ fn parse_and_serve(app: App) -> Result<()> {
     );
     let command = args::Serve::augment_args(clap::Command::new("application").about(about))
         .mut_arg("folder", |argument| argument.help(folder));
-    let args = args::Serve::from_arg_matches(&command.get_matches()).context("read the options")?;
-    match &args.folder {
-        Some(folder) => serve::run(app.over(folder)?, &args),
-        None => serve::run(app, &args),
-    }
+    let (matches, _) = settings::read(command, &app.folder)?;
+    let mut args = args::Serve::from_arg_matches(&matches).context("read the options")?;
+    let app = match &args.folder {
+        Some(folder) => app.over(folder)?,
+        None => app,
+    };
+    args.folder = Some(app.folder.clone());
+    serve::run(app, &args)
 }
 
 fn require(schema: &Schema, resource: &str) -> Result<()> {

@@ -1,10 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::LogFormat;
+use crate::config;
+use crate::telemetry::{self, LogFormat};
 
 /// Declare your nouns; HTTP gives you the verbs.
 ///
@@ -48,6 +49,11 @@ pub enum Command {
     /// Every option can also come from the environment variable named beside it, or from a
     /// file .env in the folder; an option wins over the environment, which wins over .env.
     Serve(Serve),
+    /// Print the settings in force, and where each value comes from
+    ///
+    /// It takes the options of `carafe serve` and looks at the environment and at the file .env in
+    /// the folder, as that does. Secrets are not shown, nor are passwords in URLs.
+    Config(Config),
     /// Bring the tables of the database to what the declaration says
     ///
     /// Migrations in the folder migrations/ that the database has not seen are applied first, in
@@ -164,6 +170,9 @@ pub struct Restore {
     pub folder: PathBuf,
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// The kind of place; in production, tables that are not what the declaration says are refused
+    #[arg(long, env = "CARAFE_ENV", value_enum, default_value_t = Place::Development)]
+    pub env: Place,
     /// Print the record as JSON as the API answers it, in place of a table
     #[arg(long, requires = "key")]
     pub json: bool,
@@ -176,6 +185,7 @@ impl Restore {
             resource: self.subject.clone(),
             folder: self.folder.clone(),
             database: self.database.clone(),
+            env: self.env,
         };
         let key = self.key.as_deref()?;
         Some((target, key, Output { json: self.json }))
@@ -218,19 +228,21 @@ pub struct Move {
     pub folder: PathBuf,
 }
 
+/// The settings of a server. Each has an option, a variable and perhaps a default; `settings`
+/// finds what is in force.
 #[derive(Debug, ClapArgs)]
 pub struct Serve {
     /// The folder with carafe.toml [default: .]
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
-    /// The address to listen on [default: 127.0.0.1]
-    #[arg(long, env = "HOST")]
-    pub host: Option<String>,
-    /// The port to listen on, 0 for any that is free [default: 5000]
-    #[arg(long, env = "PORT")]
-    pub port: Option<u16>,
+    /// The address to listen on
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    pub host: String,
+    /// The port to listen on, 0 for any that is free
+    #[arg(long, env = "PORT", default_value_t = 5000)]
+    pub port: u16,
     /// The address that clients see where a proxy stands in front, scheme and host
-    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL", value_parser = config::public_url)]
     pub public_url: Option<String>,
     #[command(flatten)]
     pub database: DatabaseArgs,
@@ -244,9 +256,8 @@ pub struct Serve {
     )]
     pub read_database: Option<String>,
     /// The kind of place; production starts only with a secret key of its own
-    /// [default: development]
-    #[arg(long, env = "CARAFE_ENV", value_enum)]
-    pub env: Option<Place>,
+    #[arg(long, env = "CARAFE_ENV", value_enum, default_value_t = Place::Development)]
+    pub env: Place,
     /// Apply pending migrations at the start, which production refuses without
     #[arg(long, env = "CARAFE_MIGRATE")]
     pub migrate: bool,
@@ -256,12 +267,43 @@ pub struct Serve {
     /// Take the place of the secret key that servers on this PostgreSQL database had until now
     #[arg(long, env = "NEW_SECRET_KEY")]
     pub new_secret_key: bool,
-    /// What to log: error, warn, info, debug or trace [default: info]
-    #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL")]
-    pub log_level: Option<String>,
+    /// What to log: error, warn, info, debug or trace
+    #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL", default_value = telemetry::LEVEL)]
+    pub log_level: String,
     /// How to log [default: json in production, else text]
     #[arg(long, env = "LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
+}
+
+impl Serve {
+    /// The folder with the declaration.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new("."))
+    }
+
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.env == Place::Production
+    }
+
+    #[must_use]
+    pub fn log_format(&self) -> LogFormat {
+        let implied = match self.env {
+            Place::Production => LogFormat::Json,
+            Place::Development => LogFormat::Text,
+        };
+        self.log_format.unwrap_or(implied)
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Config {
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Print JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -285,13 +327,20 @@ pub struct Migrate {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub struct DatabaseArgs {
-    /// The database: sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE
-    /// [default: data.db beside carafe.toml]
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub database: Option<String>,
-    /// When a write is answered [default: full]
-    #[arg(long, env = "DURABILITY", value_enum)]
-    pub durability: Option<Durability>,
+    /// The database: sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE. A
+    /// relative path starts where you are, that of the default beside carafe.toml
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = "sqlite:data.db",
+        value_parser = config::database_url
+    )]
+    pub database: String,
+    /// When a write is answered
+    #[arg(long, env = "DURABILITY", value_enum, default_value_t = Durability::Full)]
+    pub durability: Durability,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -321,6 +370,9 @@ pub struct Target {
     pub folder: PathBuf,
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// The kind of place; in production, tables that are not what the declaration says are refused
+    #[arg(long, env = "CARAFE_ENV", value_enum, default_value_t = Place::Development)]
+    pub env: Place,
 }
 
 #[derive(Debug, ClapArgs)]

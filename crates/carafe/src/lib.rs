@@ -17,6 +17,7 @@ pub mod command;
 pub mod config;
 pub mod initial;
 pub mod migrations;
+pub mod settings;
 pub mod sketch;
 pub mod telemetry;
 pub mod watch;

@@ -12,11 +12,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::application;
 use crate::args::{Backup, Restore};
 use crate::command::table;
-use crate::config::{self, DatabaseConfig};
+use crate::config::DatabaseConfig;
 
 /// Writes all of a database into one file, and says how much it was.
 pub(super) fn run(args: &Backup) -> Result<()> {
-    let config = config::database(&args.database, &args.folder)?;
+    let config = DatabaseConfig::from(&args.database);
     let database = file(&config, || postgres_backup(&config, &args.file))?;
     if !database.is_file() {
         bail!(
@@ -56,7 +56,7 @@ pub(super) fn restore(args: &Restore) -> Result<()> {
             args.subject
         );
     }
-    let config = config::database(&args.database, &args.folder)?;
+    let config = DatabaseConfig::from(&args.database);
     let database = file(&config, || postgres_restore(&config, backup))?;
     let aside = kept_aside(&database, &Clock::System);
     let was_there = database.exists();

@@ -11,14 +11,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::application::{self, explain};
 use crate::args::Migrate;
-use crate::config;
+use crate::config::DatabaseConfig;
 use crate::migrations;
 
 /// Shows what is to be done, does it, or takes the last of it back.
 pub(crate) fn run(args: &Migrate) -> Result<()> {
     let schema = application::read_schema(&args.folder)?;
     let files = migrations::read(&args.folder)?;
-    let config = config::database(&args.database, &args.folder)?;
+    let config = DatabaseConfig::from(&args.database);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 mod check;
+mod config;
 mod inspect;
 pub(crate) mod migrate;
 mod new;
@@ -15,21 +16,20 @@ use carafe_service::error::Error;
 
 use crate::app::App;
 use crate::args::{Args, Command};
+use crate::settings::Setting;
 
 /// Runs the command that `args` names.
 ///
 /// # Errors
 ///
 /// What went wrong, for [`report`].
-pub fn run(args: Args) -> Result<()> {
+pub fn run(args: Args, settings: &[Setting]) -> Result<()> {
     match args.command {
         Command::New { folder } => new::run(&folder),
         Command::Check { folder } => check::run(&folder),
         Command::Migrate(args) => migrate::run(&args),
-        Command::Serve(args) => {
-            let folder = args.folder.clone().unwrap_or_else(|| ".".into());
-            serve::run(App::from_file(folder)?, &args)
-        }
+        Command::Serve(args) => serve::run(App::from_file(args.folder())?, &args),
+        Command::Config(args) => config::run(&args, settings),
         Command::Inspect(args) => inspect::run(&args),
         Command::Move(args) => transfer::run(&args),
         Command::List(list) => record::list(&list),

@@ -27,9 +27,9 @@ use carafe_web::json::{self, Encoder};
 use comfy_table::Table;
 
 use crate::application::{self, Tables};
-use crate::args::{List, Output, Target, Values};
+use crate::args::{List, Output, Place, Target, Values};
 use crate::command::{faults, table};
-use crate::config;
+use crate::config::DatabaseConfig;
 use crate::migrations;
 
 /// An application opened for one command.
@@ -56,7 +56,7 @@ impl Opened {
                 .unwrap_or_default();
             anyhow!("there is no resource {:?}{hint}", target.resource)
         })?;
-        let config = config::database(&target.database, &target.folder)?;
+        let config = DatabaseConfig::from(&target.database);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -64,9 +64,9 @@ impl Opened {
         let database = application::open(&config)?;
         let (service, migrated) = runtime.block_on(async {
             let files = migrations::read(&target.folder)?;
-            let tables = match config::is_production(&target.folder)? {
-                true => Tables::Check,
-                false => Tables::Make,
+            let tables = match target.env {
+                Place::Production => Tables::Check,
+                Place::Development => Tables::Make,
             };
             application::prepare(&database, &schema, &Hooks::default(), &files, tables).await
         })?;

@@ -19,54 +19,54 @@ use crate::app::App;
 use crate::application::{self, Tables, explain};
 use crate::args;
 use crate::command::report;
-use crate::config::{self, ServeConfig};
+use crate::config::{self, DatabaseConfig};
 use crate::migrations;
 use crate::routes::Served;
 use crate::telemetry;
 
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
-    let config = config::serve(args, &app.folder)?;
-    telemetry::start(&config.log_level, config.log_format)?;
+    telemetry::start(&args.log_level, args.log_format())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start")?;
-    runtime.block_on(serve(app, &config))
+    runtime.block_on(serve(app, args))
 }
 
-async fn serve(app: App, config: &ServeConfig) -> Result<()> {
-    let key = SecretKey::new(&config::secret_key(config)?)
+async fn serve(app: App, args: &args::Serve) -> Result<()> {
+    let config = DatabaseConfig::from(&args.database);
+    let key = SecretKey::new(&config::secret_key(args)?)
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
-    let mut database = application::open(&config.database)?;
-    if let Some(url) = &config.read_database {
+    let mut database = application::open(&config)?;
+    if let Some(url) = &args.read_database {
         database = database
             .with_replica(url)
             .context("--read-database cannot be used")?;
     }
-    let announcer = Announcer::new(config.log_format);
+    let announcer = Announcer::new(args.log_format());
     let maker = Maker {
-        tables: match config.is_production && !config.migrate {
+        tables: match args.is_production() && !args.migrate {
             true => Tables::Check,
             false => Tables::Make,
         },
         // What is gone with the server needs no file.
-        writes_migrations: !config.is_production && !config.database.is_in_memory(),
+        writes_migrations: !args.is_production() && !config.is_in_memory(),
         database: database.clone(),
         key,
-        public_url: config.public_url.clone(),
+        public_url: args.public_url.clone(),
         announcer,
     };
     let served = maker.make(&app).await?;
-    check_key(&database, &maker.key, config).await?;
+    check_key(&database, &maker.key, args.new_secret_key).await?;
     let has_routes = served.has_routes();
-    let server = bind(config).await?;
-    announcer.ready(&app.schema, config, server.addresses());
+    let server = bind(args).await?;
+    announcer.ready(&app.schema, args, server.addresses());
     let current = Arc::new(ArcSwap::from_pointee(served));
     let watching = tokio::spawn(take_up_changes(app, maker, current.clone()));
     // A proxy that speaks https for us is where the client's connection ends.
-    let secure = config
+    let secure = args
         .public_url
         .as_ref()
         .is_some_and(|url| url.starts_with("https://"));
@@ -97,9 +97,9 @@ async fn serve(app: App, config: &ServeConfig) -> Result<()> {
 
 /// Refuses a key that other servers on the database do not have: what they sign would be worthless
 /// here.
-async fn check_key(database: &Database, key: &SecretKey, config: &ServeConfig) -> Result<()> {
+async fn check_key(database: &Database, key: &SecretKey, is_new: bool) -> Result<()> {
     let agreed = database
-        .agree("secret_key", &key.fingerprint(), config.new_secret_key)
+        .agree("secret_key", &key.fingerprint(), is_new)
         .await
         .map_err(explain)?;
     if agreed {
@@ -161,14 +161,14 @@ async fn take_up_changes(mut app: App, maker: Maker, current: Arc<ArcSwap<Served
     }
 }
 
-async fn bind(config: &ServeConfig) -> Result<Server> {
-    let place = format!("{}:{}", config.host, config.port);
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((config.host.as_str(), config.port))
+async fn bind(args: &args::Serve) -> Result<Server> {
+    let place = format!("{}:{}", args.host, args.port);
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((args.host.as_str(), args.port))
         .await
         .with_context(|| format!("find {place}: the host comes from --host, HOST or .env"))?
         .collect();
     // One name can stand for several addresses; the first is enough unless the port is fixed.
-    let addresses = if config.port == 0 {
+    let addresses = if args.port == 0 {
         &addresses[..1]
     } else {
         &addresses

@@ -342,7 +342,10 @@ fn the_manual_has_every_command_option_and_variable() {
             missing.push(heading);
             continue;
         }
-        let section = part(&line, &heading);
+        let mut section = part(&line, &heading).to_owned();
+        if section.contains("](#carafe-serve)") {
+            section.push_str(part(&line, "carafe serve"));
+        }
         for argument in command.get_arguments() {
             let name = match (argument.get_long(), argument.get_value_names()) {
                 (Some(long), _) => format!("`--{long}"),
@@ -368,6 +371,40 @@ fn the_manual_has_every_command_option_and_variable() {
         }
     }
     assert!(missing.is_empty(), "not in the manual: {missing:#?}");
+}
+
+#[test]
+fn the_table_of_settings_is_that_of_the_program() {
+    let text = chapter("configuration.md").text;
+    let mut program = carafe::args::Args::command();
+    program.build();
+    let serve = program.find_subcommand("serve").unwrap();
+    let mut expected = Vec::new();
+    for argument in serve.get_arguments() {
+        let (Some(long), Some(variable)) = (argument.get_long(), argument.get_env()) else {
+            continue;
+        };
+        let variable = variable.to_string_lossy();
+        let default = argument.get_default_values().first();
+        let default = match (default, argument.get_action().takes_values()) {
+            (Some(value), _) => format!("`{}` |", value.to_string_lossy()),
+            (None, false) => "`false` |".to_owned(),
+            // Nothing, or what is said in words.
+            (None, true) => String::new(),
+        };
+        expected.push(format!("| `--{long}` | `{variable}` | {default}"));
+    }
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("| `--"))
+        .collect();
+    for row in &expected {
+        assert!(
+            rows.iter().any(|line| line.starts_with(row)),
+            "no row {row}"
+        );
+    }
+    assert_eq!(rows.len(), expected.len(), "a row of no option");
 }
 
 // Examples

@@ -3,6 +3,7 @@
 
 mod backup;
 mod command_line;
+mod config;
 mod crash;
 mod full_disk;
 mod inspect;
@@ -20,10 +21,11 @@ mod syncs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use clap::CommandFactory;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,18 +35,14 @@ use crate::support::workspace;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Variables that would change what is tested.
-const VARIABLES: [&str; 10] = [
-    "HOST",
-    "PORT",
-    "PUBLIC_URL",
-    "DATABASE_URL",
-    "DURABILITY",
-    "SECRET_KEY",
-    "CARAFE_ENV",
-    "CARAFE_MIGRATE",
-    "LOG_LEVEL",
-    "LOG_FORMAT",
-];
+static VARIABLES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let program = carafe::args::Args::command();
+    let arguments = program.get_subcommands().flat_map(|c| c.get_arguments());
+    let variables = arguments.filter_map(|argument| argument.get_env());
+    variables
+        .map(|name| name.to_str().unwrap().to_owned())
+        .collect()
+});
 
 /// Resources of one string each, without a search index.
 const PLAIN: &str = r#"
@@ -99,7 +97,7 @@ impl Folder {
 
     /// A command, to be run in the folder and without settings of this place.
     pub(crate) fn inside(&self, mut command: Command) -> Command {
-        for name in VARIABLES {
+        for name in VARIABLES.iter() {
             command.env_remove(name);
         }
         command
