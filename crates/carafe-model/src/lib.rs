@@ -5,6 +5,7 @@ pub mod actor;
 pub mod cursor;
 pub mod decimal;
 pub mod declaration;
+pub mod deprecation;
 pub mod document;
 pub mod draft;
 pub mod fault;

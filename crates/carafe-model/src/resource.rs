@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::deprecation::Deprecation;
 use crate::document::Members;
 use crate::field::Field;
 use crate::key::KeySpec;
@@ -30,6 +31,8 @@ pub struct Resource {
     pub order: Vec<Order>,
     /// Positions of the fields that `q` looks through.
     pub search: Vec<usize>,
+    /// Clients are to leave it.
+    pub deprecated: Option<Deprecation>,
     pub put: Put,
     pub delete: Delete,
     pub history: bool,

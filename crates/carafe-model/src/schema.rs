@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::declaration::reserved;
+use crate::deprecation::Deprecation;
 use crate::resource::Resource;
 
 /// An application as its declaration resolves it.
@@ -12,6 +13,8 @@ pub struct Schema {
     pub name: String,
     /// Roots of the JSON API, each `""` or a path such as `/api`; at least one.
     pub prefixes: Vec<String>,
+    /// Those of the prefixes that clients are to leave.
+    pub deprecated_prefixes: Vec<(String, Deprecation)>,
     /// Origins that browsers may call the API from.
     pub cors: Cors,
     /// Whether there are pages for people.
@@ -27,6 +30,16 @@ impl Schema {
         self.resources
             .iter()
             .find(|resource| resource.name.as_str() == name)
+    }
+
+    /// What is said of a prefix of the API that clients are to leave. A resource has its own:
+    /// [`Resource::deprecated`].
+    #[must_use]
+    pub fn deprecation_of(&self, prefix: &str) -> Option<&Deprecation> {
+        let mut deprecated = self.deprecated_prefixes.iter();
+        deprecated
+            .find(|(known, _)| known == prefix)
+            .map(|(_, deprecation)| deprecation)
     }
 
     /// What else answers at `path` or below its first part, in words; nothing where a page of

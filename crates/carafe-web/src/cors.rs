@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderValue, Method};
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, Location, X-Total-Count, X-Request-Id, Preference-Applied, Retry-After, Carafe-Position",
+    "ETag, Link, Location, X-Total-Count, X-Request-Id, Preference-Applied, Retry-After, \
+     Deprecation, Sunset, RateLimit, RateLimit-Policy, Carafe-Position",
 );
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "Accept, Carafe-Position, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer",

@@ -74,6 +74,10 @@ pub async fn handle<B: Body>(
     };
     let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
     finish(&call, api, &mut response);
+    if api {
+        let deprecated = call.app.patterns.deprecated(pattern, call.path());
+        deprecated.add(response.headers_mut());
+    }
     if !body.is_end_stream() && !drain(&call, body).await && call.parts.version <= Version::HTTP_11
     {
         response

@@ -12,6 +12,7 @@ pub mod content_type;
 pub mod cookie;
 pub mod cors;
 pub mod csrf;
+pub mod deprecation;
 pub mod error;
 mod escape;
 mod exchange;

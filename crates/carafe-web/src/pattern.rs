@@ -5,6 +5,7 @@ use carafe_model::name::Name;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 
+use crate::deprecation;
 use crate::route::{ApiPlace, At, Of, PagePlace, Place};
 
 /// What is behind a resource in the API, in the order of [`api`]. `{}` is the name of the key.
@@ -30,6 +31,8 @@ pub const UNMATCHED: &str = "unmatched";
 #[derive(Debug)]
 pub struct Patterns {
     all: Vec<Pattern>,
+    /// What is said of an address under a prefix where no route is.
+    deprecated: Vec<(String, deprecation::Fields)>,
     resources: usize,
     prefixes: usize,
 }
@@ -39,6 +42,8 @@ pub struct Patterns {
 pub struct Pattern {
     pub text: String,
     pub resource: Option<Name>,
+    /// Header fields of every answer.
+    pub deprecated: deprecation::Fields,
 }
 
 /// The position of a pattern.
@@ -52,18 +57,32 @@ impl Patterns {
         let fixed = FIXED.into_iter().map(Pattern::of_none);
         let api = schema.prefixes.iter().flat_map(|prefix| {
             let resources = schema.resources.iter();
-            resources.flat_map(move |resource| below(schema, prefix, resource, &API))
+            resources.flat_map(move |resource| {
+                let deprecated = deprecation::Fields::of(schema, prefix, Some(resource));
+                below(schema, prefix, resource, &API, &deprecated)
+            })
         });
         let pages = schema.resources.iter().flat_map(|resource| {
-            let mut patterns = below(schema, "", resource, &PAGES);
+            let mut patterns = below(
+                schema,
+                "",
+                resource,
+                &PAGES,
+                &deprecation::Fields::default(),
+            );
             if let (Some(pages), None) = (&resource.pages, &resource.parent) {
                 patterns[1].text.clone_from(&pages.new_path);
             }
             patterns
         });
+        let deprecated = schema.deprecated_prefixes.iter().map(|(prefix, _)| {
+            let fields = deprecation::Fields::of(schema, prefix, None);
+            (prefix.clone(), fields)
+        });
         let own = own.iter().copied().map(Pattern::of_none);
         Self {
             all: fixed.chain(api).chain(pages).chain(own).collect(),
+            deprecated: deprecated.collect(),
             resources: schema.resources.len(),
             prefixes: schema.prefixes.len(),
         }
@@ -97,6 +116,23 @@ impl Patterns {
         &self.all[position.0 as usize]
     }
 
+    /// What is said of an address of the API that clients are to leave.
+    pub(crate) fn deprecated(&self, position: Position, path: &str) -> &deprecation::Fields {
+        let is_below = |prefix: &str| {
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut deprecated = self.deprecated.iter();
+        let below = match position.0 {
+            0 => deprecated.find(|(prefix, _)| is_below(prefix)),
+            _ => None,
+        };
+        match below {
+            Some((_, fields)) => fields,
+            None => &self.get(position).deprecated,
+        }
+    }
+
     /// Where those of pages begin.
     fn pages(&self) -> usize {
         FIXED.len() + self.prefixes * self.resources * API.len()
@@ -108,13 +144,20 @@ impl Pattern {
         Self {
             text: text.to_owned(),
             resource: None,
+            deprecated: deprecation::Fields::default(),
         }
     }
 }
 
 /// The patterns of a resource under a prefix. The key of a parent has the name of the field that
 /// refers to it, so that no name comes twice.
-fn below(schema: &Schema, prefix: &str, resource: &Resource, endings: &[&str]) -> Vec<Pattern> {
+fn below(
+    schema: &Schema,
+    prefix: &str,
+    resource: &Resource,
+    endings: &[&str],
+    deprecated: &deprecation::Fields,
+) -> Vec<Pattern> {
     let above = resource.parent.as_ref().map(|parent| {
         let field = &resource.fields[parent.field].name;
         format!("/{}/{{{field}}}", schema.resources[parent.index].name)
@@ -124,6 +167,7 @@ fn below(schema: &Schema, prefix: &str, resource: &Resource, endings: &[&str]) -
     let patterns = endings.iter().map(|ending| Pattern {
         text: format!("{start}{}", ending.replace("{}", &key)),
         resource: Some(resource.name.clone()),
+        deprecated: deprecated.clone(),
     });
     patterns.collect()
 }

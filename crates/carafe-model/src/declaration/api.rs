@@ -2,19 +2,22 @@
 
 use toml::de::DeValue;
 
+use super::deprecation;
 use super::path::{self, first_part};
 use super::reserved;
 use super::resource::{INPUT, LISTS, word};
 use super::walker::{Item, Spot, once};
+use crate::deprecation::Deprecation;
 use crate::problem::Problem;
 use crate::resource::{Lists, Strictness};
 use crate::schema::Cors;
 
-pub(super) const SETTINGS: [&str; 4] = ["prefix", "lists", "input", "cors"];
+pub(super) const SETTINGS: [&str; 5] = ["prefix", "deprecated", "lists", "input", "cors"];
 
 /// The table `api`.
 pub(super) struct Api {
     pub(super) prefixes: Vec<Spot<String>>,
+    pub(super) deprecated_prefixes: Vec<(String, Deprecation)>,
     pub(super) lists: Lists,
     pub(super) input: Strictness,
     pub(super) cors: Cors,
@@ -27,6 +30,7 @@ impl Api {
                 value: "/api".to_owned(),
                 span: 0..0,
             }],
+            deprecated_prefixes: Vec::new(),
             lists: Lists::Page,
             input: Strictness::Strict,
             cors: Cors::None,
@@ -41,6 +45,9 @@ impl Api {
             if !prefixes.is_empty() {
                 api.prefixes = prefixes;
             }
+        }
+        if let Some(item) = section.item("deprecated") {
+            api.deprecated_prefixes = deprecation::of_prefixes(&item, &api.prefixes, problems);
         }
         if let Some(lists) = word(&section, "lists", &LISTS, problems) {
             api.lists = lists;

@@ -115,6 +115,7 @@ fn read(root: &Section<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Schem
     Schema {
         name: read_name(root, folder, problems),
         prefixes: api.prefixes.into_iter().map(|spot| spot.value).collect(),
+        deprecated_prefixes: api.deprecated_prefixes,
         cors: api.cors,
         pages,
         limits,

@@ -5,6 +5,7 @@ mod api;
 mod application;
 mod collision;
 mod column;
+mod deprecation;
 mod document;
 mod field;
 mod kind;

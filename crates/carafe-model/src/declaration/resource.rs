@@ -9,14 +9,14 @@ use super::field::{self, Declared};
 use super::reserved;
 use super::singular::singular;
 use super::walker::{Item, Section, Span, Spot, later, parse_name, refuse};
-use super::{document, method, pages, relation, rename, sentence};
+use super::{deprecation, document, method, pages, relation, rename, sentence};
 use crate::key::{KeyKind, KeySpec};
 use crate::name::Name;
 use crate::near::nearest;
 use crate::problem::Problem;
 use crate::resource::{Delete, Lists, Pagination, Put, Resource, Strictness};
 
-const SETTINGS: [&str; 25] = [
+const SETTINGS: [&str; 26] = [
     "kind",
     "was",
     "label",
@@ -27,6 +27,7 @@ const SETTINGS: [&str; 25] = [
     "members",
     "order",
     "search",
+    "deprecated",
     "put",
     "delete",
     "history",
@@ -232,6 +233,9 @@ pub(super) fn read(
         members,
         order,
         search,
+        deprecated: section
+            .item("deprecated")
+            .and_then(|item| deprecation::read(&item, problems)),
         put: read_put(outline, problems),
         delete: read_delete(section, problems),
         history: boolean(section, "history", problems),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::parse;
+use crate::deprecation::Deprecation;
 use crate::field::Set;
 use crate::key::KeyKind;
 use crate::kind::{Kind, OnDelete};
@@ -58,6 +59,9 @@ lists = "array"
 input = "lenient"
 cors = ["https://example.org", "http://localhost:5173"]
 
+[api.deprecated]
+"/api/v1" = { since = 2026-01-31, sunset = "2026-12-31T23:59:59Z", link = "https://example.org/v2" }
+
 [limits]
 body = "2 MiB"
 page_size = 50
@@ -78,6 +82,7 @@ label_plural = "Volumes"
 key = { field = "isbn", type = "string" }
 order = ["-published", "title"]
 search = ["title", "summary"]
+deprecated = "2026-01-31"
 put = "upsert"
 delete = "soft"
 history = true
@@ -234,6 +239,13 @@ fn the_application_says_how_it_is_served() {
     assert_eq!(schema.prefixes, ["/api/v1", "/api/v2"]);
     let origins = ["https://example.org", "http://localhost:5173"].map(str::to_owned);
     assert_eq!(schema.cors, Cors::Origins(origins.to_vec()));
+    let deprecation = Deprecation {
+        since: 1_769_817_600,
+        sunset: Some(1_798_761_599),
+        link: Some("https://example.org/v2".to_owned()),
+    };
+    assert_eq!(schema.deprecation_of("/api/v1"), Some(&deprecation));
+    assert_eq!(schema.deprecation_of("/api/v2"), None);
     let limits = Limits {
         body_bytes_max: 2 * 1024 * 1024,
         per_page_max: 50,
@@ -263,6 +275,8 @@ fn a_resource_says_how_it_behaves() {
         ("isbn", KeyKind::String)
     );
     assert_eq!(order(books, &books.order), ["-published", "title", "isbn"]);
+    let deprecated = books.deprecated.as_ref().expect("declared");
+    assert_eq!((deprecated.since, deprecated.sunset), (1_769_817_600, None));
     assert_eq!(books.put, Put::Upsert);
     let unique: Vec<_> = books.unique.iter().map(|set| names(books, set)).collect();
     assert_eq!(unique, [vec!["site"], vec!["title", "author"]]);
@@ -524,6 +538,9 @@ fn mistakes_of_the_application_are_explained() {
         ("[api]\ncors = ['*', 'https://a.org']", (2, 9), "stands alone", "[\"*\"]"),
         ("[api]\ncors = ['https://a.org/x']", (2, 9), "without a path", "\"https://a.org\""),
         ("[api]\ncors = ['example.org']", (2, 9), "https://", "https://example.org"),
+        ("[api.deprecated]\n'/ap' = '2026-01-31'", (2, 1), "no prefix `/ap`", "\"/api\""),
+        ("[api.deprecated]\n'/old/paths' = '2026-01-31'", (2, 1), "no prefix", "api.prefix"),
+        ("api.deprecated = true", (1, 18), "must be a table", "/api/v1"),
         ("[limits]\nbody = '1 giga'", (2, 8), "must be a size", "1 MiB"),
         ("[limits]\nbody = '1 B'", (2, 8), "from 1 KiB to 1 GiB", ""),
         ("[limits]\nbody = 99999999999999999999999", (2, 8), "from 1 KiB to 1 GiB", ""),
@@ -577,6 +594,15 @@ fn mistakes_of_a_resource_are_explained() {
         ("search = ['id']", (2, 11), "is the key", ""),
         ("search = ['a', 'a']", (2, 16), "stands twice", ""),
         ("put = 'upsert'", (2, 7), "given by the server", "uuid"),
+        ("deprecated = true", (2, 14), "the day since when", "deprecated = \"2026-01-31\""),
+        ("deprecated = 'soon'", (2, 14), "must be a day", "2026-01-31"),
+        ("deprecated = '2026-02-30'", (2, 14), "must be a day", "2026-01-31"),
+        ("deprecated = { sunset = '2027-01-31' }", (2, 1), "since when", "since = "),
+        ("deprecated = { since = 1 }", (2, 24), "must be text", "2026-01-31"),
+        ("deprecated = { since = '2026-01-31', sunset = '2026-01-30' }", (2, 47), "before `since`", ""),
+        ("deprecated = { since = '2026-01-31', link = 'v2.html' }", (2, 45), "must be a URL", "https://"),
+        ("deprecated = { since = '2026-01-31', link = '/a>b' }", (2, 45), "must be a URL", "https://"),
+        ("deprecated = { since = '2026-01-31', until = '' }", (2, 38), "no setting `until`", "`sunset`"),
         ("put = 'patch'", (2, 7), "cannot be", "it is one of"),
         ("delete = 'soff'", (2, 10), "cannot be", "\"soft\""),
         ("history = 1", (2, 11), "true or false", "history = true"),

@@ -113,6 +113,7 @@ pub(crate) fn resource(resource: &str, fields: Vec<Field>) -> Draft {
         },
         reply: Reply::default(),
         errors: Errors::default(),
+        deprecated: None,
         referrers: Vec::new(),
     };
     Draft {
@@ -199,6 +200,7 @@ pub(crate) fn schema(drafts: Vec<Draft>) -> Arc<Schema> {
     Arc::new(Schema {
         name: "Test".to_owned(),
         prefixes: vec!["/api".to_owned()],
+        deprecated_prefixes: Vec::new(),
         cors: Cors::default(),
         pages: true,
         limits: Limits::default(),

@@ -91,6 +91,7 @@ fn resource(index: usize, name: &str, label: &str, fields: Vec<Field>) -> Resour
         },
         reply: Reply::default(),
         errors: Errors::default(),
+        deprecated: None,
         referrers: Vec::new(),
     }
 }
@@ -145,6 +146,7 @@ pub(crate) fn schema() -> Arc<Schema> {
     Arc::new(Schema {
         name: "Notes & more".to_owned(),
         prefixes: vec!["/api".to_owned()],
+        deprecated_prefixes: Vec::new(),
         cors: Cors::None,
         pages: true,
         limits: Limits::default(),

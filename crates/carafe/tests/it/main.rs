@@ -10,6 +10,7 @@ mod bodies;
 mod conditions;
 mod cursors;
 mod deleted;
+mod deprecation;
 mod documents;
 mod fields;
 mod library;

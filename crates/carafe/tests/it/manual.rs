@@ -140,6 +140,9 @@ delete = "zzzzzzzzzzzz"
 [resources.a.key]
 zzzzzzzzzzzz = 1
 type = "zzzzzzzzzzzz"
+[resources.a.deprecated]
+zzzzzzzzzzzz = 1
+since = "2026-01-31"
 [resources.a.methods]
 zzzzzzzzzzzz = 1
 [resources.a.flash]
