@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -267,6 +268,27 @@ pub struct Serve {
     /// Take the place of the secret key that servers on this PostgreSQL database had until now
     #[arg(long, env = "NEW_SECRET_KEY")]
     pub new_secret_key: bool,
+    /// A folder for backups of the SQLite database, which are made while it is served
+    #[arg(long, env = "BACKUP_FOLDER", value_name = "DIR")]
+    pub backup_folder: Option<PathBuf>,
+    /// How long after a backup the next one is made, with s, m, h or d
+    #[arg(
+        long,
+        env = "BACKUP_EVERY",
+        value_name = "TIME",
+        default_value = "24h",
+        value_parser = config::interval
+    )]
+    pub backup_every: Duration,
+    /// How many backups stay in the folder; older ones are deleted
+    #[arg(
+        long,
+        env = "BACKUP_KEEP",
+        value_name = "NUMBER",
+        default_value = "7",
+        value_parser = config::at_least_one
+    )]
+    pub backup_keep: usize,
     /// What to log: error, warn, info, debug or trace
     #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL", default_value = telemetry::LEVEL)]
     pub log_level: String,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use carafe_store::store::Durability;
@@ -163,6 +164,26 @@ pub(crate) fn public_url(url: &str) -> Result<String, String> {
         }
         _ => Err("it must be a scheme and a host, such as https://notes.example.org".to_owned()),
     }
+}
+
+/// A time of a second or more with its unit, as an option takes it.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+    let unit = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit));
+    let seconds = unit.and_then(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(seconds).filter(|seconds| *seconds > 0)
+    });
+    match seconds {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err("it must be a number with s, m, h or d, such as 24h".to_owned()),
+    }
+}
+
+/// A number, as an option takes it.
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "it must be a number from 1".to_owned())
 }
 
 /// The key that signs cookies: as configured, else, in development, from `secret.key` beside the

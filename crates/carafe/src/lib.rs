@@ -10,6 +10,7 @@ mod client;
 mod collection;
 mod refusal;
 mod routes;
+mod schedule;
 
 pub mod application;
 pub mod args;

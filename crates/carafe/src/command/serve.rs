@@ -22,6 +22,7 @@ use crate::command::report;
 use crate::config::{self, DatabaseConfig};
 use crate::migrations;
 use crate::routes::Served;
+use crate::schedule::Schedule;
 use crate::telemetry;
 
 /// Serves the application until Ctrl-C or SIGTERM.
@@ -39,6 +40,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
     let key = SecretKey::new(&config::secret_key(args)?)
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
+    let schedule = Schedule::of(args)?;
     let mut database = application::open(&config)?;
     if let Some(url) = &args.read_database {
         database = database
@@ -63,6 +65,9 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
     let has_routes = served.has_routes();
     let server = bind(args).await?;
     announcer.ready(&app.schema, args, server.addresses());
+    if let Some(schedule) = schedule {
+        schedule.start()?;
+    }
     let current = Arc::new(ArcSwap::from_pointee(served));
     let watching = tokio::spawn(take_up_changes(app, maker, current.clone()));
     // A proxy that speaks https for us is where the client's connection ends.

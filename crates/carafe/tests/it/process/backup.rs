@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{Client, Folder, PATIENCE, PLAIN, Ran, assert_sound, eventually, open, pause};
+use super::{Client, Folder, PATIENCE, PLAIN, Process, Ran, assert_sound, eventually, open, pause};
 use crate::postgres::TestDatabase;
 
 const CLIENTS: usize = 20;
@@ -313,6 +313,93 @@ fn a_backup_that_finds_no_space_says_so() {
     let names = std::fs::read_dir(folder.path(".")).unwrap();
     let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(names.all(|name| !name.starts_with("copy.db")));
+}
+
+/// The names of the backups in a folder, oldest first.
+fn backups(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).into_iter().flatten();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".db")).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_server_makes_backups_and_goes_on_after_a_failure() {
+    let folder = Folder::new(PLAIN);
+    let command = [
+        "serve",
+        "--port=0",
+        "--backup-folder=kept/backups",
+        "--backup-every=1s",
+        "--backup-keep=2",
+    ];
+    let server = Process::start(folder.command(&command));
+    let made = folder.path("kept/backups");
+    let first = eventually("a backup", PATIENCE, async || backups(&made).pop()).await;
+    eventually("the first is deleted", PATIENCE, async || {
+        let there = backups(&made);
+        (there.len() == 2 && !there.contains(&first)).then_some(())
+    })
+    .await;
+    let newest = backups(&made).pop().unwrap();
+    std::fs::copy(made.join(newest), folder.path("copy.db")).unwrap();
+    assert_sound(&folder.path("copy.db"), "marks");
+
+    // A folder that is gone, as that of a disk which is not mounted.
+    std::fs::rename(&made, folder.path("away")).unwrap();
+    eventually("an error", PATIENCE, async || {
+        server.stderr().contains("No backup was made").then_some(())
+    })
+    .await;
+    assert!(
+        server.stderr().contains("No such file"),
+        "{}",
+        server.stderr()
+    );
+    std::fs::create_dir(&made).unwrap();
+    eventually("a backup", PATIENCE, async || backups(&made).pop()).await;
+    let mark = json!({ "title": "on" });
+    assert_eq!(server.client().post("/api/marks", mark).await.status, 201);
+    server.stop();
+}
+
+#[test]
+fn a_schedule_that_cannot_be_is_refused_at_the_start() {
+    let folder = Folder::new(PLAIN);
+    folder.write("file", "");
+    let cases = [
+        (
+            &["--backup-folder=b", "--database=sqlite::memory:"][..],
+            1,
+            "for a database in a file",
+        ),
+        (
+            &["--backup-folder=file"],
+            1,
+            "--backup-folder file cannot be used",
+        ),
+        (
+            &["--backup-folder=b", "--backup-every=soon"],
+            2,
+            "such as 24h",
+        ),
+        (
+            &["--backup-folder=b", "--backup-every=0h"],
+            2,
+            "such as 24h",
+        ),
+        (
+            &["--backup-folder=b", "--backup-keep=0"],
+            2,
+            "a number from 1",
+        ),
+    ];
+    for (options, code, expected) in cases {
+        let ran = folder.run(&[&["serve", "--port=0"], options].concat());
+        assert_eq!(ran.code, Some(code), "{options:?}: {ran:?}");
+        assert!(ran.stderr.contains(expected), "{options:?}: {ran:?}");
+    }
 }
 
 /// The lines that the commands print do what they say.
