@@ -1,6 +1,7 @@
 //! A database: SQLite inside the process, or PostgreSQL beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carafe_model::schema::Schema;
 
@@ -36,6 +37,14 @@ pub enum Durability {
     Normal,
 }
 
+/// How a database is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    pub durability: Durability,
+    /// From when a statement is told of in the log as slow; `None` for never.
+    pub slow_query: Option<Duration>,
+}
+
 impl Database {
     /// Opens `sqlite:PATH` (made if it is not there), `sqlite::memory:` or
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS` (also `postgresql://`).
@@ -48,10 +57,23 @@ impl Database {
     ///
     /// [`Error::Unavailable`] with the cause.
     pub fn open(url: &str, durability: Durability) -> Result<Self> {
+        let options = Options {
+            durability,
+            ..Options::default()
+        };
+        Self::open_with(url, options)
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(url: &str, options: Options) -> Result<Self> {
         let engine = if Postgres::is_url(url) {
-            Engine::Postgres(Postgres::open(url, durability)?)
+            Engine::Postgres(Postgres::open(url, options)?)
         } else if let Some(place) = Place::parse(url) {
-            Engine::Sqlite(Sqlite::open(&place, durability)?)
+            Engine::Sqlite(Sqlite::open(&place, options)?)
         } else {
             let text = format!(
                 "{url:?} is no database; write \"sqlite:PATH\", \"sqlite::memory:\" or \

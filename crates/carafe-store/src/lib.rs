@@ -17,6 +17,7 @@ mod plan;
 mod postgres;
 pub mod request;
 mod select;
+mod slow;
 mod sqlite;
 mod statement;
 mod storage;

@@ -21,7 +21,7 @@ use crate::statement::{Parameter, Statement};
 use crate::table;
 use crate::write::{self, Expect, Refusal, Step, Work, Write};
 
-pub use crate::database::{Database, Durability};
+pub use crate::database::{Database, Durability, Options};
 pub use crate::migrate::{Accept, Doing, Migrated, Migration, Plan, PlannedStep, Progress, untold};
 pub use crate::write::Action;
 

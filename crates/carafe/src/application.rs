@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use carafe_model::declaration;
@@ -12,7 +13,7 @@ use carafe_service::clock::Clock;
 use carafe_service::hook::Hooks;
 use carafe_service::service::Service;
 use carafe_store::error::Error as StoreError;
-use carafe_store::store::{Accept, Database, Migrated, Migration, Plan, Store, untold};
+use carafe_store::store::{Accept, Database, Migrated, Migration, Options, Plan, Store, untold};
 
 use crate::command::migrate;
 use crate::config::{DECLARATION, DatabaseConfig};
@@ -58,7 +59,20 @@ pub fn read_schema(folder: &Path) -> Result<Arc<Schema>> {
 ///
 /// Where it cannot be opened.
 pub fn open(config: &DatabaseConfig) -> Result<Database> {
-    let opened = Database::open(&config.url, config.durability);
+    open_with(config, None)
+}
+
+/// The same for a server: a statement that takes longer than `slow_query` is told of in the log.
+///
+/// # Errors
+///
+/// Where it cannot be opened.
+pub fn open_with(config: &DatabaseConfig, slow_query: Option<Duration>) -> Result<Database> {
+    let options = Options {
+        durability: config.durability,
+        slow_query,
+    };
+    let opened = Database::open_with(&config.url, options);
     opened
         .map_err(explain)
         .with_context(|| format!("open the database {}", config.place()))

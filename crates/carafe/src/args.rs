@@ -295,6 +295,14 @@ pub struct Serve {
     /// How to log [default: json in production, else text]
     #[arg(long, env = "LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
+    /// From how many milliseconds on a statement of the database is logged as slow, 0 for never
+    #[arg(
+        long,
+        env = "SLOW_QUERY",
+        value_name = "MILLISECONDS",
+        default_value_t = 500
+    )]
+    pub slow_query: u64,
 }
 
 impl Serve {
@@ -307,6 +315,12 @@ impl Serve {
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.env == Place::Production
+    }
+
+    /// From when a statement is slow; `None` for never.
+    #[must_use]
+    pub fn slow_query(&self) -> Option<Duration> {
+        (self.slow_query > 0).then(|| Duration::from_millis(self.slow_query))
     }
 
     #[must_use]

@@ -5,7 +5,7 @@ use std::path::Path;
 use carafe_model::decimal;
 use carafe_model::value::Value;
 
-use crate::database::Durability;
+use crate::database::Options;
 use crate::error::{Cause, Error, Result};
 use crate::postgres::database::Postgres;
 use crate::sqlite::connection::{self, Place};
@@ -27,7 +27,7 @@ use super::{postgres, sqlite};
 /// `Unavailable` or `Other`; a file that is not there is no database, and is not made.
 pub async fn tables(url: &str) -> Result<Vec<Table>> {
     let mut tables = if Postgres::is_url(url) {
-        let database = Postgres::open(url, Durability::Full)?;
+        let database = Postgres::open(url, Options::default())?;
         let tables = database.read_only(async |tx| postgres::tables(tx).await);
         let tables = tables.await;
         database.close().await;

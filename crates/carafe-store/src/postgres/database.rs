@@ -1,6 +1,7 @@
 //! A PostgreSQL database: reads and writes over a pool of connections.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use carafe_model::key::Key;
 use carafe_model::query::Query;
@@ -12,18 +13,20 @@ use futures_util::TryStreamExt;
 use tokio_postgres::CancelToken;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::database::Durability;
+use crate::database::{Durability, Options};
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::freshness::{self, Position};
 use crate::plan::Plans;
-use crate::postgres::pipeline;
+use crate::postgres::pipeline::{self, Answer};
 use crate::postgres::replica::{self, Replica};
 use crate::postgres::row::{Bound, PostgresRow};
 use crate::postgres::transaction::PostgresTransaction;
 use crate::postgres::url::Url;
+use crate::postgres::watch::Watch;
 use crate::postgres::{connection, ddl, failure, tls, writer};
 use crate::select;
+use crate::slow::Slow;
 use crate::statement::Statement;
 use crate::store::Scope;
 use crate::transaction::Transaction;
@@ -39,6 +42,7 @@ pub(crate) struct Postgres {
     pool: Pool,
     tls: MakeRustlsConnect,
     replica: Option<Replica>,
+    watch: Watch,
 }
 
 impl Postgres {
@@ -47,11 +51,14 @@ impl Postgres {
     }
 
     /// Makes no connection yet.
-    pub(crate) fn open(url: &str, durability: Durability) -> Result<Self> {
+    pub(crate) fn open(url: &str, options: Options) -> Result<Self> {
         let url = Url::parse(url).map_err(failure::unsuitable)?;
         let tls = tls::connector(&url.trust).map_err(failure::unsuitable)?;
+        let pool = connection::pool(&url, tls.clone(), options.durability)?;
+        let slow = options.slow_query.map(|limit| Arc::new(Slow::new(limit)));
         Ok(Self {
-            pool: connection::pool(&url, tls.clone(), durability)?,
+            watch: Watch::new(slow, pool.clone()),
+            pool,
             tls,
             replica: None,
         })
@@ -85,7 +92,7 @@ impl Postgres {
     /// Whether all processes say the same of something.
     pub(crate) async fn agree(&self, name: &str, value: &str, anew: bool) -> Result<bool> {
         let client = self.client().await?;
-        let mut tx = PostgresTransaction(&client);
+        let mut tx = PostgresTransaction::new(&client);
         let [say, read] = ddl::agree(name, value, anew);
         tx.run(&say).await?;
         let said = tx.rows(&read).await?;
@@ -106,7 +113,7 @@ impl Postgres {
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
-        let outcome = read(&mut PostgresTransaction(&client)).await;
+        let outcome = read(&mut PostgresTransaction::new(&client)).await;
         client.batch_execute("ROLLBACK").await?;
         outcome
     }
@@ -181,8 +188,13 @@ impl Postgres {
         let mut attempts = Attempts::default();
         let row = loop {
             let client = self.reader(&mut attempts).await?;
+            let started = Instant::now();
             match self.limited(&attempts, one(&client, text, &key)).await {
-                Ok(row) => break row,
+                Ok(row) => {
+                    self.watch
+                        .saw(text, started.elapsed(), usize::from(row.is_some()));
+                    break row;
+                }
                 Err(err) => attempts.again(client, err)?,
             }
         };
@@ -243,12 +255,16 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
+            let started = Instant::now();
             let outcome = self
                 .limited(&attempts, planned(&client, text, parameters))
                 .await;
             guard.done();
             match outcome {
-                Ok(rows) => return Ok(rows),
+                Ok(rows) => {
+                    self.watch.saw(text, started.elapsed(), rows.len());
+                    return Ok(rows);
+                }
                 Err(err) => attempts.again(client, err)?,
             }
         }
@@ -260,10 +276,15 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
+            let started = Instant::now();
             let outcome = self.limited(&attempts, snapshot(&client, statements)).await;
             guard.done();
             match outcome {
-                Ok(rows) => return Ok(rows),
+                Ok(answers) => {
+                    let texts = statements.iter().map(Statement::text);
+                    self.watch.saw_all(started, texts.zip(&answers));
+                    return Ok(answers.into_iter().map(|answer| answer.rows).collect());
+                }
                 Err(err) => attempts.again(client, err)?,
             }
         }
@@ -279,12 +300,17 @@ impl Postgres {
         loop {
             let client = self.reader(&mut attempts).await?;
             let guard = self.cancel_when_dropped(&client);
+            let started = Instant::now();
             let outcome = self
                 .limited(&attempts, pipeline::rows(&client, &statement, bytes_max))
                 .await;
             guard.done();
             match outcome {
-                Ok(rows) => return Ok(rows),
+                Ok(rows) => {
+                    self.watch
+                        .saw(statement.text(), started.elapsed(), rows.len());
+                    return Ok(rows);
+                }
                 Err(err) => attempts.again(client, err)?,
             }
         }
@@ -304,7 +330,7 @@ impl Postgres {
         let mut tries = 0;
         loop {
             let client = self.client().await?;
-            let failure = match writer::execute(&client, write).await {
+            let failure = match writer::execute(&client, write, &self.watch).await {
                 Ok(id) => return Ok(id),
                 Err(failure) => failure,
             };
@@ -388,7 +414,7 @@ async fn planned(
 async fn snapshot(
     client: &Client,
     statements: &[Statement],
-) -> std::result::Result<Vec<Vec<tokio_postgres::Row>>, tokio_postgres::Error> {
+) -> std::result::Result<Vec<Answer>, tokio_postgres::Error> {
     let mut running: Vec<pipeline::Running<'_>> = Vec::new();
     let several = statements.len() > 1;
     if several {
@@ -404,7 +430,7 @@ async fn snapshot(
     }
     let answers = pipeline::all(running).await.into_iter();
     let answers = answers.skip(usize::from(several)).take(statements.len());
-    answers.map(|answer| Ok(answer?.rows)).collect()
+    answers.collect()
 }
 
 struct CancelWhenDropped(Option<(CancelToken, MakeRustlsConnect)>);

@@ -46,7 +46,7 @@ impl Postgres {
         let client = self.client().await?;
         check_server(&client).await?;
         client.batch_execute("BEGIN").await?;
-        let mut tx = PostgresTransaction(&client);
+        let mut tx = PostgresTransaction::new(&client);
         let plan = migrate::plan(&mut tx, schema, files, progress).await;
         client.batch_execute("ROLLBACK").await?;
         plan
@@ -56,7 +56,7 @@ impl Postgres {
         let client = self.client().await?;
         one_at_a_time(&client).await?;
         client.batch_execute("BEGIN").await?;
-        let undone = migrate::undo(&mut PostgresTransaction(&client)).await;
+        let undone = migrate::undo(&mut PostgresTransaction::new(&client)).await;
         let undone = end(&client, undone).await;
         // With a connection that breaks the lock goes too.
         let _ = client.batch_execute(UNLOCK).await;
@@ -66,7 +66,7 @@ impl Postgres {
 
     pub(crate) async fn migrations(&self) -> Result<Vec<Migration>> {
         let client = self.client().await?;
-        migrate::migrations(&mut PostgresTransaction(&client)).await
+        migrate::migrations(&mut PostgresTransaction::new(&client)).await
     }
 }
 
@@ -100,7 +100,7 @@ async fn migrate(
     progress: &Progress,
 ) -> Result<Migrated> {
     client.batch_execute("BEGIN").await?;
-    let mut tx = PostgresTransaction(client);
+    let mut tx = PostgresTransaction::new(client);
     let outcome = migrate::migrate(&mut tx, schema, files, accept, progress).await;
     let (migrated, later) = end(client, outcome).await?;
     if later.is_empty() {

@@ -12,4 +12,5 @@ pub(crate) mod row;
 pub(crate) mod tls;
 pub(crate) mod transaction;
 pub(crate) mod url;
+pub(crate) mod watch;
 pub(crate) mod writer;

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Instant;
 
 use carafe_model::value::Value;
 use futures_util::TryStreamExt;
@@ -17,6 +18,8 @@ use crate::statement::{Parameter, Statement};
 pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
     pub(crate) changed: u64,
+    /// When it was whole.
+    pub(crate) at: Instant,
 }
 
 /// Runs a statement that the server does not keep. It is sent when the future is first polled.
@@ -33,6 +36,7 @@ pub(crate) async fn run(
     Ok(Answer {
         rows,
         changed: stream.rows_affected().unwrap_or(0),
+        at: Instant::now(),
     })
 }
 
@@ -90,6 +94,7 @@ pub(crate) fn plain<'a>(client: &'a Client, text: &'static str) -> Running<'a> {
         Ok(Answer {
             rows: Vec::new(),
             changed: 0,
+            at: Instant::now(),
         })
     })
 }

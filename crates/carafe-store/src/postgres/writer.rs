@@ -1,5 +1,7 @@
 //! Writes: a list of guarded statements, all or nothing, in one round trip.
 
+use std::time::Instant;
+
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -8,6 +10,7 @@ use crate::postgres::failure;
 use crate::postgres::pipeline::{self, Answer};
 use crate::postgres::row::{self, Bound};
 use crate::postgres::transaction::PostgresTransaction;
+use crate::postgres::watch::Watch;
 use crate::write::{Expect, Step, Work, Write};
 
 /// Why a write was not made.
@@ -28,21 +31,22 @@ impl From<tokio_postgres::Error> for Failure {
 pub(crate) async fn execute(
     client: &deadpool_postgres::Client,
     write: &Write,
+    watch: &Watch,
 ) -> std::result::Result<i64, Failure> {
     let schema = &write.plans.schema;
     match &write.work {
         Work::Steps(steps) => match steps.as_slice() {
-            [step] => alone(client, step).await,
-            steps => together(client, steps).await,
+            [step] => alone(client, step, watch).await,
+            steps => together(client, steps, watch).await,
         },
         Work::Delete(deletion) => {
-            let mut tx = PostgresTransaction(client);
+            let mut tx = PostgresTransaction::watched(client, watch);
             client.batch_execute("BEGIN").await?;
             let outcome = deletion.run(&mut tx, schema).await;
             end(client, outcome).await
         }
         Work::Restore(restoration) => {
-            let mut tx = PostgresTransaction(client);
+            let mut tx = PostgresTransaction::watched(client, watch);
             client.batch_execute("BEGIN").await?;
             let outcome = restoration.run(&mut tx, schema).await;
             end(client, outcome).await
@@ -68,7 +72,9 @@ async fn end(client: &Client, outcome: Result<()>) -> std::result::Result<i64, F
 async fn alone(
     client: &deadpool_postgres::Client,
     step: &Step,
+    watch: &Watch,
 ) -> std::result::Result<i64, Failure> {
+    let started = Instant::now();
     let answer = match step.expect {
         // Its text is one of those that were made beforehand.
         Expect::Insert => {
@@ -80,6 +86,7 @@ async fn alone(
             pipeline::run(client, &step.text, &step.parameters).await?
         }
     };
+    watch.saw_all(started, [(&*step.text, &answer)]);
     match step.expect {
         Expect::Change(refusal) if answer.changed != 1 => Err(Failure::Refused(refusal.into())),
         Expect::Require(refusal) if answer.rows.is_empty() => Err(Failure::Refused(refusal.into())),
@@ -96,19 +103,31 @@ async fn collect(
     Ok(Answer {
         rows: rows.try_collect().await?,
         changed: 0,
+        at: Instant::now(),
     })
 }
 
 /// Several statements, with `COMMIT` on its way before the first answer is here: a guard that
 /// does not hold must be an error of the server's.
-async fn together(client: &Client, steps: &[Step]) -> std::result::Result<i64, Failure> {
+async fn together(
+    client: &Client,
+    steps: &[Step],
+    watch: &Watch,
+) -> std::result::Result<i64, Failure> {
     let texts: Vec<String> = steps.iter().map(guarded).collect();
+    let started = Instant::now();
     let mut running = vec![pipeline::plain(client, "BEGIN")];
     for (text, step) in texts.iter().zip(steps) {
         running.push(Box::pin(pipeline::run(client, text, &step.parameters)));
     }
     running.push(pipeline::plain(client, "COMMIT"));
-    let mut answers = pipeline::all(running).await.into_iter();
+    let answers = pipeline::all(running).await;
+    let seen = texts.iter().map(String::as_str).zip(answers.iter().skip(1));
+    watch.saw_all(
+        started,
+        seen.filter_map(|(text, answer)| Some((text, answer.as_ref().ok()?))),
+    );
+    let mut answers = answers.into_iter();
     answers.next().transpose()?;
     let mut id = 0;
     for step in steps {

@@ -13,13 +13,15 @@ use carafe_model::value::{Row, Value};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::database::Durability;
+use crate::database::Options;
 use crate::error::{Error, Result};
 use crate::migrate::{self, Accept, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
+use crate::slow::Slow;
 use crate::sqlite::connection::{self, Place};
 use crate::sqlite::failure;
 use crate::sqlite::integrity;
+use crate::sqlite::profile::Profile;
 use crate::sqlite::read;
 use crate::sqlite::readers::{Read, Reader, Readers, locked};
 use crate::sqlite::row::to_record;
@@ -45,14 +47,18 @@ struct Handle {
 
 impl Sqlite {
     /// Opens a file, which is made if it is not there, or a database in memory.
-    pub(crate) fn open(place: &Place, durability: Durability) -> Result<Self> {
-        let connection = connection::writer(place, durability).map_err(cannot_open)?;
+    pub(crate) fn open(place: &Place, options: Options) -> Result<Self> {
+        let slow = options.slow_query.map(|limit| Arc::new(Slow::new(limit)));
+        let mut connection = connection::writer(place, options.durability).map_err(cannot_open)?;
+        let profile = slow.clone();
+        let profile = profile.map(|slow| Profile::start(&mut connection, slow));
+        let profile = profile.transpose().map_err(cannot_open)?;
         let (readers, log) = match place {
             Place::File(path) => {
                 let gate = Arc::default();
                 let mut log = path.clone().into_os_string();
                 log.push("-wal");
-                let readers = Readers::open(path.clone(), &gate)?;
+                let readers = Readers::open(path.clone(), &gate, slow)?;
                 (Some(readers), Some(Log::new(log.into(), gate)))
             }
             Place::Memory => (None, None),
@@ -60,7 +66,7 @@ impl Sqlite {
         let (messages, queue) = sync_channel(writer::QUEUE_MAX);
         let thread = std::thread::Builder::new().name("carafe-write".to_owned());
         let thread = thread
-            .spawn(move || writer::run(connection, log, &queue))
+            .spawn(move || writer::run(connection, profile, log, &queue))
             .map_err(|err| Error::Unavailable(Box::new(err)))?;
         let handle = Handle {
             messages,

@@ -11,8 +11,10 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
+use crate::slow::Slow;
 use crate::sqlite::connection;
 use crate::sqlite::failure;
+use crate::sqlite::profile::Profile;
 
 /// Threads for reads that may take long.
 const THREADS: usize = 2;
@@ -33,6 +35,7 @@ const BUDGET_LOOKS: i64 = 64;
 /// The connections that read one file.
 pub(crate) struct Readers {
     path: PathBuf,
+    slow: Option<Arc<Slow>>,
     idle: Mutex<Vec<Reader>>,
     jobs: Mutex<Option<SyncSender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -43,6 +46,7 @@ type Job = Box<dyn FnOnce(Result<&Reader>) + Send>;
 /// A connection that reads, and what stops it.
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
+    profile: Option<Profile>,
     stop: Arc<Stop>,
 }
 
@@ -62,8 +66,9 @@ pub(crate) enum Read<T> {
 }
 
 impl Reader {
-    fn open(path: &std::path::Path) -> Result<Self> {
+    fn open(path: &std::path::Path, slow: Option<&Arc<Slow>>) -> Result<Self> {
         let mut connection = connection::reader(path)?;
+        let profile = slow.map(|slow| Profile::start(&mut connection, Arc::clone(slow)));
         let stop = Arc::new(Stop::default());
         let seen = Arc::clone(&stop);
         let handler = move || {
@@ -71,7 +76,19 @@ impl Reader {
                 || locked(&seen.abandoned).load(Ordering::Relaxed)
         };
         connection.progress_handler(STEPS_A_LOOK, Some(handler))?;
-        Ok(Self { connection, stop })
+        Ok(Self {
+            connection,
+            profile: profile.transpose()?,
+            stop,
+        })
+    }
+
+    /// Tells of statements that were slow.
+    fn tell_of_slow(&self) {
+        if let Some(profile) = self.profile.as_ref().filter(|profile| profile.has_some()) {
+            self.lift_limit();
+            profile.tell(&self.connection);
+        }
     }
 
     fn limit(&self, looks: i64) {
@@ -85,19 +102,25 @@ impl Reader {
 }
 
 impl Readers {
-    pub(crate) fn open(path: PathBuf, gate: &Arc<RwLock<()>>) -> Result<Self> {
+    pub(crate) fn open(
+        path: PathBuf,
+        gate: &Arc<RwLock<()>>,
+        slow: Option<Arc<Slow>>,
+    ) -> Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE_MAX);
         let queue = Arc::new(Mutex::new(queue));
         let mut threads = Vec::with_capacity(THREADS);
         for _ in 0..THREADS {
             let (path, queue, gate) = (path.clone(), Arc::clone(&queue), Arc::clone(gate));
+            let slow = slow.clone();
             let thread = std::thread::Builder::new().name("carafe-read".to_owned());
-            let thread = thread.spawn(move || run(&path, &queue, &gate));
+            let thread = thread.spawn(move || run(&path, &queue, &gate, slow.as_ref()));
             threads.push(thread.map_err(|err| Error::Unavailable(Box::new(err)))?);
         }
-        let idle = Mutex::new(vec![Reader::open(&path)?]);
+        let idle = Mutex::new(vec![Reader::open(&path, slow.as_ref())?]);
         Ok(Self {
             path,
+            slow,
             idle,
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
@@ -115,7 +138,7 @@ impl Readers {
         let idle = locked(&self.idle).pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => Reader::open(&self.path)?,
+            None => Reader::open(&self.path, self.slow.as_ref())?,
         };
         reader.limit(BUDGET_LOOKS);
         let outcome = read(&reader);
@@ -124,6 +147,7 @@ impl Readers {
             reader.lift_limit();
             reader.connection.execute_batch("ROLLBACK")?;
         }
+        reader.tell_of_slow();
         let mut idle = locked(&self.idle);
         if idle.len() < IDLE_MAX {
             idle.push(reader);
@@ -191,6 +215,7 @@ impl Reader {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
+        self.tell_of_slow();
         outcome
     }
 }
@@ -204,7 +229,12 @@ impl Drop for Abandon {
     }
 }
 
-fn run(path: &std::path::Path, queue: &Mutex<Receiver<Job>>, gate: &RwLock<()>) {
+fn run(
+    path: &std::path::Path,
+    queue: &Mutex<Receiver<Job>>,
+    gate: &RwLock<()>,
+    slow: Option<&Arc<Slow>>,
+) {
     let mut reader = None;
     loop {
         let job = locked(queue).recv();
@@ -213,7 +243,7 @@ fn run(path: &std::path::Path, queue: &Mutex<Receiver<Job>>, gate: &RwLock<()>) 
         };
         let _under_way = gate.read().unwrap_or_else(PoisonError::into_inner);
         if reader.is_none() {
-            match Reader::open(path) {
+            match Reader::open(path, slow) {
                 Ok(opened) => reader = Some(opened),
                 Err(err) => {
                     job(Err(err));

@@ -13,6 +13,7 @@ use crate::error::{Cause, Error, Result};
 use crate::plan::Plans;
 use crate::sqlite::connection::{BUSY_TIMEOUT, bound};
 use crate::sqlite::failure;
+use crate::sqlite::profile::Profile;
 use crate::sqlite::search::Indexer;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::write::{Expect, Step, Work, Write};
@@ -48,6 +49,7 @@ pub(crate) struct Request {
 
 struct Writer {
     connection: Connection,
+    profile: Option<Profile>,
     indexer: Indexer,
     /// None in memory.
     log: Option<Log>,
@@ -82,9 +84,15 @@ impl Log {
 const SHORTEN_WAIT: Duration = Duration::from_millis(100);
 
 /// Serves messages until one closes or all senders are gone.
-pub(crate) fn run(connection: Connection, log: Option<Log>, messages: &Receiver<Message>) {
+pub(crate) fn run(
+    connection: Connection,
+    profile: Option<Profile>,
+    log: Option<Log>,
+    messages: &Receiver<Message>,
+) {
     let mut writer = Writer {
         connection,
+        profile,
         indexer: Indexer::default(),
         log,
     };
@@ -108,6 +116,9 @@ pub(crate) fn run(connection: Connection, log: Option<Log>, messages: &Receiver<
             }
         }
         writer.indexer.catch_up(&writer.connection);
+        if let Some(profile) = &writer.profile {
+            profile.tell(&writer.connection);
+        }
     }
     writer.carry_over();
 }

@@ -7,7 +7,7 @@ use carafe_model::value::Value;
 use deadpool_postgres::Client;
 use rusqlite::Connection;
 
-use crate::database::Durability;
+use crate::database::{Durability, Options};
 use crate::dialect::Dialect;
 use crate::error::{Cause, Error, Result};
 use crate::postgres::database::Postgres;
@@ -70,7 +70,7 @@ impl Side {
     }
 
     async fn server(url: &str, begin: &str) -> Result<Self> {
-        let database = Postgres::open(url, Durability::Full)?;
+        let database = Postgres::open(url, Options::default())?;
         let client = database.client().await?;
         check_server(&client).await?;
         client.batch_execute(begin).await?;
@@ -82,7 +82,9 @@ impl Side {
             Side::Sqlite { connection, .. } => {
                 SideTransaction::Sqlite(SqliteTransaction(connection))
             }
-            Side::Postgres { client, .. } => SideTransaction::Postgres(PostgresTransaction(client)),
+            Side::Postgres { client, .. } => {
+                SideTransaction::Postgres(PostgresTransaction::new(client))
+            }
         }
     }
 

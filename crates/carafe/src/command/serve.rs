@@ -41,7 +41,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
     let schedule = Schedule::of(args)?;
-    let mut database = application::open(&config)?;
+    let mut database = application::open_with(&config, args.slow_query())?;
     if let Some(url) = &args.read_database {
         database = database
             .with_replica(url)

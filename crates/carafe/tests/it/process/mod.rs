@@ -14,6 +14,7 @@ mod nodes;
 mod reload;
 mod restart;
 mod second_process;
+mod slow;
 mod start;
 mod stop;
 mod syncs;
