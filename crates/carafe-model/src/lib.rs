@@ -11,6 +11,7 @@ pub mod draft;
 pub mod fault;
 pub mod field;
 pub mod fold;
+pub mod histogram;
 pub mod key;
 pub mod kind;
 pub mod name;

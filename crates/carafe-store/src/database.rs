@@ -7,6 +7,7 @@ use carafe_model::schema::Schema;
 
 use crate::dialect::Dialect;
 use crate::error::{Cause, Error, Result};
+use crate::figures::Figures;
 use crate::migrate::{Accept, Migrated, Migration, Plan, Progress};
 use crate::postgres::database::Postgres;
 use crate::sqlite::connection::Place;
@@ -197,6 +198,15 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
             Engine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    /// What the database does at this moment, under the declaration that is served. It takes two
+    /// seconds at most.
+    pub async fn figures(&self, schema: &Arc<Schema>) -> Figures {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.figures(schema).await,
+            Engine::Postgres(postgres) => postgres.figures().await,
         }
     }
 

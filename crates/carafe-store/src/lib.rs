@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod error;
+pub mod figures;
 pub mod freshness;
 pub mod inspect;
 pub mod store;

@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use crate::id::Ids;
 use crate::json::Encoder;
+use crate::metrics::Metrics;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
 use crate::sign::SecretKey;
@@ -24,6 +25,8 @@ pub struct App {
     pub ids: Ids,
     /// What requests are called in the log and in metrics.
     pub patterns: Patterns,
+    /// `None` where nothing is counted.
+    pub metrics: Option<Arc<Metrics>>,
     /// The pages; templates and files are read when they are made.
     pub site: Site,
     /// Signs cookies; the same for every process of one application.
@@ -54,10 +57,19 @@ impl App {
             allow_get: allow(&[Method::Get]),
             ids: Ids::new(),
             patterns,
+            metrics: None,
             site,
             key,
             public_url,
         }
+    }
+
+    /// Has all requests counted.
+    #[must_use]
+    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.patterns.measure(&metrics);
+        self.metrics = Some(metrics);
+        self
     }
 
     #[must_use]

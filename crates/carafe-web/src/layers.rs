@@ -63,6 +63,7 @@ pub async fn handle<B: Body>(
         Some(page) => (false, Some(Place::Own(page))),
         None => choose(&call, route::find(&call.app.schema, call.path())),
     };
+    let _in_flight = call.app.metrics.as_ref().map(|metrics| metrics.begin());
     let pattern = call.app.patterns.of(&call.app.schema, place.as_ref());
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
@@ -90,6 +91,7 @@ pub async fn handle<B: Body>(
         started,
         method: call.method(),
         route: &pattern.text,
+        metrics: pattern.metrics.as_deref(),
         path: call.path(),
         resource: pattern.resource.as_ref().map(Name::as_str),
         actor: &call.actor,
@@ -119,6 +121,7 @@ where
     let started = Instant::now();
     let id = app.ids.next(app.service.clock());
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let _in_flight = app.metrics.as_ref().map(|metrics| metrics.begin());
     let answer = pin!(async {
         let path = percent_encoding::percent_decode_str(request.uri().path());
         let is_text = path.decode_utf8().is_ok();
@@ -147,11 +150,13 @@ where
         (Err(problem), None) => refused(&problem),
     };
     set_headers(connection.secure, id, response.headers_mut());
+    let metrics = app.metrics.as_ref().map(|metrics| metrics.route(pattern));
     let exchange = Exchange {
         id,
         started,
         method: &method,
         route: pattern,
+        metrics: metrics.as_deref(),
         path: uri.path(),
         resource: None,
         actor: &Actor::Anonymous,

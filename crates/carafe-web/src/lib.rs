@@ -24,6 +24,7 @@ pub mod id;
 pub mod json;
 pub mod layers;
 pub mod link;
+pub mod metrics;
 pub mod negotiate;
 pub mod origin;
 pub mod pages;

@@ -1,11 +1,14 @@
 //! The routes of an application as patterns, such as `/api/notes/{id}`. Logs, metrics and traces
 //! name a request by its pattern: there are as many as the declaration makes, whatever is asked.
 
+use std::sync::Arc;
+
 use carafe_model::name::Name;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 
 use crate::deprecation;
+use crate::metrics::{Metrics, RouteMetrics};
 use crate::route::{ApiPlace, At, Of, PagePlace, Place};
 
 /// What is behind a resource in the API, in the order of [`api`]. `{}` is the name of the key.
@@ -38,12 +41,14 @@ pub struct Patterns {
 }
 
 /// The pattern of a route, and the resource that it leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Pattern {
     pub text: String,
     pub resource: Option<Name>,
     /// Header fields of every answer.
     pub deprecated: deprecation::Fields,
+    /// What is counted of its requests, if anything is.
+    pub(crate) metrics: Option<Arc<RouteMetrics>>,
 }
 
 /// The position of a pattern.
@@ -85,6 +90,13 @@ impl Patterns {
             deprecated: deprecated.collect(),
             resources: schema.resources.len(),
             prefixes: schema.prefixes.len(),
+        }
+    }
+
+    /// Has the requests of every route counted.
+    pub(crate) fn measure(&mut self, metrics: &Metrics) {
+        for pattern in &mut self.all {
+            pattern.metrics = Some(metrics.route(&pattern.text));
         }
     }
 
@@ -145,6 +157,7 @@ impl Pattern {
             text: text.to_owned(),
             resource: None,
             deprecated: deprecation::Fields::default(),
+            metrics: None,
         }
     }
 }
@@ -168,6 +181,7 @@ fn below(
         text: format!("{start}{}", ending.replace("{}", &key)),
         resource: Some(resource.name.clone()),
         deprecated: deprecated.clone(),
+        metrics: None,
     });
     patterns.collect()
 }

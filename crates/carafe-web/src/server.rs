@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -146,6 +146,53 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     limits: Limits,
+    connections: Connections,
+}
+
+/// How many connections a server has; a cheap clone.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    slots: Arc<Semaphore>,
+    max: usize,
+    open: Arc<AtomicUsize>,
+}
+
+/// The place of an open connection among all.
+struct Slot {
+    open: Arc<AtomicUsize>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Connections {
+    fn new(max: usize) -> Self {
+        let max = max.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let slots = Arc::new(Semaphore::new(max));
+        Self {
+            slots,
+            max,
+            open: Arc::default(),
+        }
+    }
+
+    fn take(&self, permit: OwnedSemaphorePermit) -> Slot {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Slot {
+            open: Arc::clone(&self.open),
+            _permit: permit,
+        }
+    }
+
+    /// Those that are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
 }
 
 impl Server {
@@ -165,6 +212,7 @@ impl Server {
         Ok(Self {
             listeners,
             addresses: bound,
+            connections: Connections::new(limits.connections_max),
             limits,
         })
     }
@@ -173,6 +221,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its connections are counted, also while it serves.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        self.connections.clone()
     }
 
     /// Serves until `stop` is ready, then accepts no more, lets what is in flight finish within
@@ -188,10 +242,8 @@ impl Server {
         R: Reply,
     {
         let limits = self.limits;
-        let slots_max = limits
-            .connections_max
-            .clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
-        let slots = Arc::new(Semaphore::new(slots_max));
+        let connections = self.connections;
+        let slots = &connections.slots;
         let shared = Arc::new(Shared {
             handler,
             builder: limits.builder(),
@@ -202,7 +254,7 @@ impl Server {
         let mut stop = pin!(stop);
         loop {
             let accepted = async {
-                let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
+                let slot = Arc::clone(slots).acquire_owned().await.ok()?;
                 Some((accept(&self.listeners).await, slot))
             };
             let connection = tokio::select! {
@@ -213,19 +265,19 @@ impl Server {
             let Some(((stream, remote), slot)) = connection else {
                 break;
             };
+            let slot = connections.take(slot);
             tokio::spawn(Arc::clone(&shared).connection(stream, remote, slot));
         }
         drop(self.listeners);
         shared.enter(DRAINING);
         // All slots are free when all connections are gone.
-        let all_gone = || slots.acquire_many(slots_max as u32);
+        let all_gone = || slots.acquire_many(connections.max as u32);
         if tokio::time::timeout(limits.drain_time_max, all_gone())
             .await
             .is_err()
         {
-            let connections = slots_max - slots.available_permits();
             warn!(
-                connections,
+                connections = connections.open(),
                 "Closed connections that did not finish in time"
             );
             shared.enter(CLOSING);
@@ -293,12 +345,8 @@ impl<H> Shared<H> {
         self.stage_changed.notify_waiters();
     }
 
-    async fn connection<F, R>(
-        self: Arc<Self>,
-        stream: TcpStream,
-        remote: SocketAddr,
-        slot: OwnedSemaphorePermit,
-    ) where
+    async fn connection<F, R>(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, slot: Slot)
+    where
         H: Handler<F>,
         F: Future<Output = Response<R>> + Send + 'static,
         R: Reply,

@@ -40,7 +40,14 @@ impl Announcer {
     }
 
     /// Says where the application is, once it is served.
-    pub(crate) fn ready(self, schema: &Schema, args: &Serve, addresses: &[SocketAddr]) {
+    pub(crate) fn ready(
+        self,
+        schema: &Schema,
+        args: &Serve,
+        addresses: &[SocketAddr],
+        metrics: Option<SocketAddr>,
+    ) {
+        let metrics = metrics.map(|address| format!("http://{address}/metrics"));
         let bound = addresses
             .first()
             .map(|address| format!("http://{address}"))
@@ -49,7 +56,14 @@ impl Announcer {
         let database = DatabaseConfig::from(&args.database).place();
         if self.format == LogFormat::Json {
             let name = schema.name.as_str();
-            tracing::info!(name, address = bound, url = base, database, "Ready");
+            tracing::info!(
+                name,
+                address = bound,
+                url = base,
+                database,
+                metrics,
+                "Ready"
+            );
             return;
         }
         self.say(&format!("{} is ready.\n", schema.name));
@@ -62,6 +76,9 @@ impl Announcer {
             }
         }
         self.say(&format!("  Database  {database}"));
+        if let Some(metrics) = metrics {
+            self.say(&format!("  Metrics   {metrics}"));
+        }
         self.say("\nPress Ctrl-C to stop.");
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -303,6 +304,10 @@ pub struct Serve {
         default_value_t = 500
     )]
     pub slow_query: u64,
+    /// An address and port to answer Prometheus at, such as 127.0.0.1:9100; never one that
+    /// clients reach
+    #[arg(long, env = "METRICS", value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Serve {

@@ -17,6 +17,7 @@ pub mod args;
 pub mod command;
 pub mod config;
 pub mod initial;
+mod metrics;
 pub mod migrations;
 pub mod settings;
 pub mod sketch;

@@ -16,6 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::database::{Durability, Options};
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::figures::{self, EngineFigures, Figures, PostgresFigures};
 use crate::freshness::{self, Position};
 use crate::plan::Plans;
 use crate::postgres::pipeline::{self, Answer};
@@ -116,6 +117,26 @@ impl Postgres {
         let outcome = read(&mut PostgresTransaction::new(&client)).await;
         client.batch_execute("ROLLBACK").await?;
         outcome
+    }
+
+    /// What the database does at this moment.
+    pub(crate) async fn figures(&self) -> Figures {
+        let status = self.pool.status();
+        let size = async {
+            let client = self.client().await?;
+            let asked = "SELECT pg_database_size(current_database())";
+            let size: i64 = client.query_one(asked, &[]).await?.get(0);
+            Ok(u64::try_from(size).unwrap_or(0))
+        };
+        Figures {
+            size_bytes: figures::within(size).await,
+            engine: EngineFigures::Postgres(PostgresFigures {
+                connections: status.size,
+                idle: status.available,
+                connections_max: status.max_size,
+                waiting: status.waiting,
+            }),
+        }
     }
 
     /// Closes the connections.

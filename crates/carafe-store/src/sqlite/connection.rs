@@ -1,14 +1,18 @@
 //! Opening a connection, and running statements on it.
 
+use std::ffi::c_int;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use carafe_model::fold;
 use carafe_model::value::Value;
 use rusqlite::functions::FunctionFlags;
+use rusqlite::hooks::Wal;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
+use crate::figures::Counted;
 use crate::sqlite::row::valid;
 use crate::statement::{Parameter, Statement};
 use crate::store::Durability;
@@ -77,6 +81,25 @@ pub(crate) fn writer(place: &Place, durability: Durability) -> rusqlite::Result<
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     Ok(connection)
+}
+
+/// Measures how long it takes to carry the log over into the database, which is done in a commit
+/// once [`CHECKPOINT_PAGES`] are in the log. This takes the place of SQLite's own hook, which does
+/// the same; where it fails, the next commit tries again.
+pub(crate) fn count_checkpoints(
+    connection: &mut Connection,
+    counted: &Arc<Counted>,
+) -> rusqlite::Result<()> {
+    let counted = Arc::clone(counted);
+    let checkpoint = move |log: &mut Wal, pages: c_int| {
+        if i64::from(pages) >= CHECKPOINT_PAGES {
+            let started = Instant::now();
+            let _ = log.checkpoint();
+            counted.checkpoints.record_micros(started.elapsed());
+        }
+        Ok(())
+    };
+    connection.wal_hook(Some(checkpoint))
 }
 
 /// A connection that reads. It may write to the file's shared memory, which reading a log

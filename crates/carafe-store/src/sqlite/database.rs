@@ -1,5 +1,6 @@
 //! A SQLite database: its connections and threads.
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::database::Options;
 use crate::error::{Error, Result};
+use crate::figures::{Counted, EngineFigures, Figures, SqliteFigures, within};
 use crate::migrate::{self, Accept, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
 use crate::slow::Slow;
@@ -43,6 +45,9 @@ struct Handle {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// `None` for a database in memory: it has one connection, and the writer's thread reads.
     readers: Option<Readers>,
+    counted: Arc<Counted>,
+    /// `None` in memory.
+    path: Option<PathBuf>,
 }
 
 impl Sqlite {
@@ -53,25 +58,32 @@ impl Sqlite {
         let profile = slow.clone();
         let profile = profile.map(|slow| Profile::start(&mut connection, slow));
         let profile = profile.transpose().map_err(cannot_open)?;
-        let (readers, log) = match place {
-            Place::File(path) => {
+        let counted = Arc::<Counted>::default();
+        let path = match place {
+            Place::File(path) => Some(path.clone()),
+            Place::Memory => None,
+        };
+        let (readers, log) = match &path {
+            Some(path) => {
+                connection::count_checkpoints(&mut connection, &counted).map_err(cannot_open)?;
                 let gate = Arc::default();
-                let mut log = path.clone().into_os_string();
-                log.push("-wal");
-                let readers = Readers::open(path.clone(), &gate, slow)?;
-                (Some(readers), Some(Log::new(log.into(), gate)))
+                let readers = Readers::open(path.clone(), &gate, slow, Arc::clone(&counted))?;
+                (Some(readers), Some(Log::new(log_of(path), gate)))
             }
-            Place::Memory => (None, None),
+            None => (None, None),
         };
         let (messages, queue) = sync_channel(writer::QUEUE_MAX);
         let thread = std::thread::Builder::new().name("carafe-write".to_owned());
+        let count = Arc::clone(&counted);
         let thread = thread
-            .spawn(move || writer::run(connection, profile, log, &queue))
+            .spawn(move || writer::run(connection, profile, log, count, &queue))
             .map_err(|err| Error::Unavailable(Box::new(err)))?;
         let handle = Handle {
             messages,
             writer: Mutex::new(Some(thread)),
             readers,
+            counted,
+            path,
         };
         Ok(Self {
             handle: Arc::new(handle),
@@ -137,7 +149,7 @@ impl Sqlite {
     pub(crate) async fn close(&self) {
         let (reply, answer) = oneshot::channel();
         let mut message = Message::Close(reply);
-        while let Err(TrySendError::Full(back)) = self.handle.messages.try_send(message) {
+        while let Err(TrySendError::Full(back)) = self.try_send(message) {
             message = back;
             tokio::task::yield_now().await;
         }
@@ -179,13 +191,40 @@ impl Sqlite {
     }
 
     fn send(&self, message: Message) -> Result<()> {
-        self.handle
-            .messages
-            .try_send(message)
-            .map_err(|err| match err {
-                TrySendError::Full(_) => failure::overloaded(),
-                TrySendError::Disconnected(_) => failure::closed(),
-            })
+        self.try_send(message).map_err(|err| match err {
+            TrySendError::Full(_) => failure::overloaded(),
+            TrySendError::Disconnected(_) => failure::closed(),
+        })
+    }
+
+    fn try_send(&self, message: Message) -> std::result::Result<(), TrySendError<Message>> {
+        let waiting = &self.handle.counted.writes_waiting;
+        waiting.up();
+        let sent = self.handle.messages.try_send(message);
+        sent.inspect_err(|_| waiting.down())
+    }
+
+    /// What the database does at this moment.
+    pub(crate) async fn figures(&self, schema: &Arc<Schema>) -> Figures {
+        let bytes = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
+        let path = self.handle.path.as_deref();
+        let counted = &self.handle.counted;
+        let schema = Arc::clone(schema);
+        let pending = self.read_later(move |connection| search::pending(connection, &schema));
+        let engine = SqliteFigures {
+            log_bytes: path.map(log_of).and_then(|path| bytes(&path)),
+            writes_waiting: counted.writes_waiting.get(),
+            batches: counted.batches.counts(),
+            commits: counted.commits.counts(),
+            checkpoints: counted.checkpoints.counts(),
+            reads: counted.reads.get(),
+            reads_waiting: counted.reads_waiting.get(),
+            search_pending: within(pending).await,
+        };
+        Figures {
+            size_bytes: path.and_then(bytes),
+            engine: EngineFigures::Sqlite(engine),
+        }
     }
 
     pub(crate) async fn write(&self, write: Write) -> Result<i64> {
@@ -364,6 +403,13 @@ fn in_transaction<T>(
             Err(err)
         }
     }
+}
+
+/// The write-ahead log of a file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 fn cannot_open(err: rusqlite::Error) -> Error {

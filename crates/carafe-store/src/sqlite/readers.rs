@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
+use crate::figures::Counted;
 use crate::slow::Slow;
 use crate::sqlite::connection;
 use crate::sqlite::failure;
@@ -36,6 +37,7 @@ const BUDGET_LOOKS: i64 = 64;
 pub(crate) struct Readers {
     path: PathBuf,
     slow: Option<Arc<Slow>>,
+    counted: Arc<Counted>,
     idle: Mutex<Vec<Reader>>,
     jobs: Mutex<Option<SyncSender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -106,6 +108,7 @@ impl Readers {
         path: PathBuf,
         gate: &Arc<RwLock<()>>,
         slow: Option<Arc<Slow>>,
+        counted: Arc<Counted>,
     ) -> Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE_MAX);
         let queue = Arc::new(Mutex::new(queue));
@@ -121,6 +124,7 @@ impl Readers {
         Ok(Self {
             path,
             slow,
+            counted,
             idle,
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
@@ -141,7 +145,9 @@ impl Readers {
             None => Reader::open(&self.path, self.slow.as_ref())?,
         };
         reader.limit(BUDGET_LOOKS);
+        let reading = self.counted.reads.hold();
         let outcome = read(&reader);
+        drop(reading);
         if !reader.connection.is_autocommit() {
             // A read that was stopped halfway through its snapshot: nothing may hold it open.
             reader.lift_limit();
@@ -170,11 +176,15 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
+        let counted = Arc::clone(&self.counted);
         let job: Job = Box::new(move |reader| {
+            counted.reads_waiting.down();
             if abandoned.load(Ordering::Relaxed) {
                 return;
             }
+            let reading = counted.reads.hold();
             let outcome = reader.and_then(|reader| reader.unbounded(abandoned, read));
+            drop(reading);
             // Nobody waits any more: fine.
             let _ = reply.send(outcome);
         });
@@ -185,9 +195,13 @@ impl Readers {
     fn send(&self, job: Job) -> Result<()> {
         let jobs = locked(&self.jobs);
         let jobs = jobs.as_ref().ok_or_else(failure::closed)?;
-        jobs.try_send(job).map_err(|err| match err {
-            TrySendError::Full(_) => failure::overloaded(),
-            TrySendError::Disconnected(_) => failure::closed(),
+        self.counted.reads_waiting.up();
+        jobs.try_send(job).map_err(|err| {
+            self.counted.reads_waiting.down();
+            match err {
+                TrySendError::Full(_) => failure::overloaded(),
+                TrySendError::Disconnected(_) => failure::closed(),
+            }
         })
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use carafe_model::query::Query;
 use carafe_model::record::Record;
 use carafe_model::resource::Resource;
+use carafe_model::schema::Schema;
 use rusqlite::Connection;
 
 use crate::dialect::Dialect;
@@ -217,6 +218,18 @@ pub(crate) fn has_pending(connection: &Connection, resource: &Resource) -> Resul
     let mut sql = Statement::new(Dialect::Sqlite, "SELECT 1 FROM ");
     sql.name_with(&resource.name, "__pending").push(" LIMIT 1");
     Ok(prepared(connection, &sql)?.raw_query().next()?.is_some())
+}
+
+/// How many rows of all resources wait for the index.
+pub(crate) fn pending(connection: &Connection, schema: &Schema) -> Result<u64> {
+    let searched = schema.resources.iter();
+    let searched = searched.filter(|resource| !resource.search.is_empty());
+    let counts = searched.map(|resource| {
+        let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
+        sql.name_with(&resource.name, "__pending");
+        number(connection, &sql)
+    });
+    counts.sum()
 }
 
 pub(crate) fn records(

@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::error::{Cause, Error, Result};
+use crate::figures::Counted;
 use crate::plan::Plans;
 use crate::sqlite::connection::{BUSY_TIMEOUT, bound};
 use crate::sqlite::failure;
@@ -53,6 +54,7 @@ struct Writer {
     indexer: Indexer,
     /// None in memory.
     log: Option<Log>,
+    counted: Arc<Counted>,
 }
 
 /// The write-ahead log of a file.
@@ -88,6 +90,7 @@ pub(crate) fn run(
     connection: Connection,
     profile: Option<Profile>,
     log: Option<Log>,
+    counted: Arc<Counted>,
     messages: &Receiver<Message>,
 ) {
     let mut writer = Writer {
@@ -95,13 +98,19 @@ pub(crate) fn run(
         profile,
         indexer: Indexer::default(),
         log,
+        counted,
     };
     let mut held = None;
     while let Some(message) = held.take().or_else(|| writer.next(messages)) {
+        writer.counted.writes_waiting.down();
         match message {
             Message::Write(first) => {
                 let (batch, ended_by) = drain(first, messages);
                 held = ended_by;
+                for _ in &batch[1..] {
+                    writer.counted.writes_waiting.down();
+                }
+                writer.counted.batches.record(batch.len() as u64);
                 writer.commit_all(batch);
                 writer.shorten_log();
             }
@@ -176,7 +185,9 @@ impl Writer {
             }
             outcomes.push(outcome);
         }
+        let started = Instant::now();
         commit(&self.connection)?;
+        self.counted.commits.record_micros(started.elapsed());
         Ok(outcomes)
     }
 
@@ -209,7 +220,7 @@ impl Writer {
 
     /// Carries the log over into the database, so that the file is whole by itself.
     fn carry_over(&self) {
-        if let Err(err) = carry_over(&self.connection) {
+        if let Err(err) = carry_over(&self.connection, &self.counted) {
             // The next start reads the log.
             tracing::warn!(error = %err, "The log was not carried over into the database");
         }
@@ -230,7 +241,7 @@ impl Writer {
         let connection = &self.connection;
         let shortened = connection
             .busy_timeout(SHORTEN_WAIT)
-            .and_then(|()| carry_over(connection));
+            .and_then(|()| carry_over(connection, &self.counted));
         if let Err(err) = shortened.and(connection.busy_timeout(BUSY_TIMEOUT)) {
             tracing::warn!(error = %err, "The log was not shortened");
         }
@@ -238,8 +249,11 @@ impl Writer {
     }
 }
 
-fn carry_over(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+fn carry_over(connection: &Connection, counted: &Counted) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    let carried = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    counted.checkpoints.record_micros(started.elapsed());
+    carried
 }
 
 /// Runs a write in the open transaction. After an error nothing of it is left there.

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use carafe_store::store::Database;
 use carafe_web::layers::{self, Connection};
+use carafe_web::metrics::Metrics;
 use carafe_web::pages::site::Site;
 use carafe_web::server::{Limits, Peer, Server};
 use carafe_web::sign::SecretKey;
@@ -20,6 +21,7 @@ use crate::application::{self, Tables, explain};
 use crate::args;
 use crate::command::report;
 use crate::config::{self, DatabaseConfig};
+use crate::metrics;
 use crate::migrations;
 use crate::routes::Served;
 use crate::schedule::Schedule;
@@ -48,6 +50,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
             .context("--read-database cannot be used")?;
     }
     let announcer = Announcer::new(args.log_format());
+    let metrics = args.metrics.map(|_| Arc::<Metrics>::default());
     let maker = Maker {
         tables: match args.is_production() && !args.migrate {
             true => Tables::Check,
@@ -58,17 +61,33 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         database: database.clone(),
         key,
         public_url: args.public_url.clone(),
+        metrics: metrics.clone(),
         announcer,
     };
     let served = maker.make(&app).await?;
     check_key(&database, &maker.key, args.new_secret_key).await?;
     let has_routes = served.has_routes();
     let server = bind(args).await?;
-    announcer.ready(&app.schema, args, server.addresses());
+    let metrics_server = match args.metrics {
+        Some(address) => Some(metrics::bind(address).await?),
+        None => None,
+    };
+    let current = Arc::new(ArcSwap::from_pointee(served));
+    let mut metrics_at = None;
+    if let (Some(listener), Some(metrics)) = (metrics_server, metrics) {
+        metrics_at = listener.addresses().first().copied();
+        let sources = metrics::Sources {
+            metrics,
+            database: database.clone(),
+            connections: server.connections(),
+            served: current.clone(),
+        };
+        tokio::spawn(metrics::serve(listener, sources));
+    }
+    announcer.ready(&app.schema, args, server.addresses(), metrics_at);
     if let Some(schedule) = schedule {
         schedule.start()?;
     }
-    let current = Arc::new(ArcSwap::from_pointee(served));
     let watching = tokio::spawn(take_up_changes(app, maker, current.clone()));
     // A proxy that speaks https for us is where the client's connection ends.
     let secure = args
@@ -126,6 +145,8 @@ struct Maker {
     database: Database,
     key: SecretKey,
     public_url: Option<String>,
+    /// Counts what is served, if anything does.
+    metrics: Option<Arc<Metrics>>,
     announcer: Announcer,
 }
 
@@ -143,6 +164,10 @@ impl Maker {
         }
         let (key, public_url) = (self.key.clone(), self.public_url.clone());
         let made = carafe_web::app::App::new(service, site, key, public_url);
+        let made = match &self.metrics {
+            Some(metrics) => made.measured(metrics.clone()),
+            None => made,
+        };
         Ok(Served::new(made, app.routes.as_ref()))
     }
 

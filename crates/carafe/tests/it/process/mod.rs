@@ -8,6 +8,7 @@ mod crash;
 mod full_disk;
 mod inspect;
 mod log;
+mod metrics;
 mod migrate;
 mod moves;
 mod nodes;
