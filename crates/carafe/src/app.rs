@@ -242,7 +242,10 @@ fn parse_and_serve(app: App) -> Result<()> {
         "The folder with carafe.toml [default: {}]",
         app.folder.display()
     );
-    let command = args::Serve::augment_args(clap::Command::new("application").about(about))
+    let command = args::Serve::augment_args(clap::Command::new("application"))
+        // In place of what is said of the options as such.
+        .about(about)
+        .long_about(None)
         .mut_arg("folder", |argument| argument.help(folder));
     let (matches, _) = settings::read(command, &app.folder)?;
     let mut args = args::Serve::from_arg_matches(&matches).context("read the options")?;
