@@ -38,6 +38,7 @@ pub mod server;
 pub mod sign;
 mod stall;
 pub mod template;
+pub mod tls;
 pub mod wire;
 
 use carafe_model::resource::Method as Verb;

@@ -17,18 +17,23 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
 use crate::stall::{Meter, Metered, Patience, Verdict, Watch};
+use crate::tls::Tls;
 
 /// What a connection, and all of them together, may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at once; more wait in the system's queue. 4096.
     pub connections_max: usize,
+    /// From a connection's start to the end of its TLS handshake. 10 s.
+    pub handshake_time_max: Duration,
     /// From the first byte of a request's head to its last, and from a connection's start to
     /// the end of its first head. 10 s.
     pub header_read_time_max: Duration,
@@ -40,6 +45,10 @@ pub struct Limits {
     /// How long we read on, and drop what comes, after closing our side on a client that is
     /// still sending. 2 s.
     pub linger_time_max: Duration,
+    /// How long the server goes on as before when it is told to stop, but for
+    /// `Connection: close` on its answers, so that whoever spreads requests over servers can
+    /// notice. None.
+    pub stop_delay: Duration,
     /// What requests in flight get to finish in when the server stops. 30 s.
     pub drain_time_max: Duration,
     /// The buffer of an HTTP/1 connection, and so the size of a request's head; at least 8192.
@@ -63,10 +72,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 4096,
+            handshake_time_max: Duration::from_secs(10),
             header_read_time_max: Duration::from_secs(10),
             idle_time_max: Duration::from_secs(60),
             write_stall_time_max: Duration::from_secs(30),
             linger_time_max: Duration::from_secs(2),
+            stop_delay: Duration::ZERO,
             drain_time_max: Duration::from_secs(30),
             header_bytes_max: 128 * 1024,
             http2_header_bytes_max: 32 * 1024,
@@ -122,6 +133,8 @@ const ACCEPT_WAIT_MAX: Duration = Duration::from_secs(1);
 pub struct Peer {
     pub remote: SocketAddr,
     pub local: SocketAddr,
+    /// Whether the connection is encrypted by TLS.
+    pub is_encrypted: bool,
 }
 
 /// Answers requests. Any `async` function or closure of this shape is one.
@@ -146,6 +159,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     limits: Limits,
+    tls: Option<Arc<Tls>>,
     connections: Connections,
 }
 
@@ -203,18 +217,45 @@ impl Server {
     /// That of the first address that cannot be bound.
     pub async fn bind(addresses: &[SocketAddr], limits: Limits) -> io::Result<Self> {
         let mut listeners = Vec::with_capacity(addresses.len());
-        let mut bound = Vec::with_capacity(addresses.len());
         for address in addresses {
-            let listener = TcpListener::bind(address).await?;
-            bound.push(listener.local_addr()?);
-            listeners.push(listener);
+            listeners.push(TcpListener::bind(address).await?);
         }
+        Self::over(listeners, limits)
+    }
+
+    /// Takes sockets that listen already, inside of a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Where a socket is none of TCP.
+    pub fn from_sockets(sockets: Vec<std::net::TcpListener>, limits: Limits) -> io::Result<Self> {
+        let listen = |socket: std::net::TcpListener| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
+        };
+        let listeners = sockets.into_iter().map(listen).collect::<io::Result<_>>()?;
+        Self::over(listeners, limits)
+    }
+
+    fn over(listeners: Vec<TcpListener>, limits: Limits) -> io::Result<Self> {
+        let addresses = listeners
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<io::Result<_>>()?;
         Ok(Self {
             listeners,
-            addresses: bound,
+            addresses,
             connections: Connections::new(limits.connections_max),
             limits,
+            tls: None,
         })
+    }
+
+    /// Encrypts every connection.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Arc<Tls>>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// The addresses as bound, in the order given, with their real ports.
@@ -229,9 +270,9 @@ impl Server {
         self.connections.clone()
     }
 
-    /// Serves until `stop` is ready, then accepts no more, lets what is in flight finish within
-    /// [`Limits::drain_time_max`], closes the rest, and returns when the last connection is
-    /// gone.
+    /// Serves until `stop` is ready and [`Limits::stop_delay`] is over, then accepts no more,
+    /// lets what is in flight finish within [`Limits::drain_time_max`], closes the rest, and
+    /// returns when the last connection is gone.
     ///
     /// `handler` is called for every request that hyper could read;
     /// [`crate::wire::refuse_early`] is the handler's to ask.
@@ -250,8 +291,14 @@ impl Server {
             patience: limits.patience(),
             stage: AtomicU8::new(SERVING),
             stage_changed: Notify::new(),
+            tls: self.tls,
+            handshake_time_max: limits.handshake_time_max,
         });
-        let mut stop = pin!(stop);
+        let mut stop = pin!(async {
+            stop.await;
+            shared.stage.store(LEAVING, Ordering::Release);
+            tokio::time::sleep(limits.stop_delay).await;
+        });
         loop {
             let accepted = async {
                 let slot = Arc::clone(slots).acquire_owned().await.ok()?;
@@ -321,10 +368,12 @@ fn is_of_one_connection(err: &io::Error) -> bool {
 
 /// The server takes requests.
 const SERVING: u8 = 0;
+/// It still does, but asks clients to go elsewhere.
+const LEAVING: u8 = 1;
 /// What is in flight may finish.
-const DRAINING: u8 = 1;
+const DRAINING: u8 = 2;
 /// The time for that is over.
-const CLOSING: u8 = 2;
+const CLOSING: u8 = 3;
 
 /// What all connections of a server have in common.
 struct Shared<H> {
@@ -333,6 +382,8 @@ struct Shared<H> {
     patience: Patience,
     stage: AtomicU8,
     stage_changed: Notify,
+    tls: Option<Arc<Tls>>,
+    handshake_time_max: Duration,
 }
 
 impl<H> Shared<H> {
@@ -358,7 +409,7 @@ impl<H> Shared<H> {
         drop(slot);
     }
 
-    /// Serves one connection to its end, or until its [`Watch`] or the server's stage ends it.
+    /// Serves one connection, encrypted or not.
     async fn drive<F, R>(
         &self,
         stream: TcpStream,
@@ -372,19 +423,70 @@ impl<H> Shared<H> {
         // Both fail only on a connection that is already gone.
         let local = stream.local_addr()?;
         stream.set_nodelay(true)?;
-        let peer = Peer { remote, local };
+        let peer = Peer {
+            remote,
+            local,
+            is_encrypted: self.tls.is_some(),
+        };
+        match &self.tls {
+            None => self.converse(stream, peer).await,
+            // Boxed: the state of a connection without TLS stays as small as it was.
+            Some(tls) => {
+                let stream = Box::pin(self.shake_hands(tls, stream)).await?;
+                Box::pin(self.converse(stream, peer)).await
+            }
+        }
+    }
 
+    async fn shake_hands(
+        &self,
+        tls: &Tls,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ConnectionError> {
+        let handshake = tls.acceptor().accept(stream);
+        tokio::select! {
+            shaken = tokio::time::timeout(self.handshake_time_max, handshake) => match shaken {
+                Ok(shaken) => Ok(shaken?),
+                Err(_) => Err(CLOSED_BY_US.into()),
+            },
+            () = self.closing() => Err(CLOSED_BY_US.into()),
+        }
+    }
+
+    async fn closing(&self) {
+        loop {
+            let changed = self.stage_changed.notified();
+            if self.stage() == CLOSING {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Serves one connection to its end, or until its [`Watch`] or the server's stage ends it.
+    async fn converse<S, F, R>(&self, stream: S, peer: Peer) -> Result<(), ConnectionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        H: Handler<F>,
+        F: Future<Output = Response<R>> + Send + 'static,
+        R: Reply,
+    {
         let meter = Arc::new(Meter::default());
         let io = TokioIo::new(Metered::new(stream, Arc::clone(&meter)));
         let service = service_fn(|request: Request<Incoming>| {
             let in_flight = meter.begin(&request);
             let is_http1 = request.version() < Version::HTTP_2;
+            let is_last = self.stage() != SERVING;
             let response = (self.handler)(request, peer);
             async move {
                 let mut response = response.await;
                 drop(in_flight);
                 if is_http1 {
                     close_after_unread_body(&mut response);
+                    if is_last {
+                        let close = HeaderValue::from_static("close");
+                        response.headers_mut().insert(CONNECTION, close);
+                    }
                 }
                 Ok::<_, Infallible>(response)
             }
@@ -400,13 +502,13 @@ impl<H> Shared<H> {
         std::future::poll_fn(|cx: &mut Context<'_>| {
             // Asking the notification takes a lock that all connections share, so while the
             // server serves it is asked once, to be woken by it.
-            if !registered || self.stage() != SERVING {
+            if !registered || self.stage() > LEAVING {
                 registered = true;
                 while stage_changed.as_mut().poll(cx).is_ready() {
                     stage_changed.set(self.stage_changed.notified());
                 }
                 match self.stage() {
-                    SERVING => {}
+                    SERVING | LEAVING => {}
                     DRAINING if leaving => {}
                     DRAINING => {
                         leaving = true;

@@ -48,9 +48,14 @@ impl Announcer {
         metrics: Option<SocketAddr>,
     ) {
         let metrics = metrics.map(|address| format!("http://{address}/metrics"));
+        let scheme = if args.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let bound = addresses
             .first()
-            .map(|address| format!("http://{address}"))
+            .map(|address| format!("{scheme}://{address}"))
             .unwrap_or_default();
         let base = args.public_url.clone().unwrap_or(bound.clone());
         let database = DatabaseConfig::from(&args.database).place();

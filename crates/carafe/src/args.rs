@@ -246,6 +246,20 @@ pub struct Serve {
     /// The address that clients see where a proxy stands in front, scheme and host
     #[arg(long, env = "PUBLIC_URL", value_name = "URL", value_parser = config::public_url)]
     pub public_url: Option<String>,
+    /// The server's certificate, a PEM file; with it, only https is spoken, and SIGHUP reads the
+    /// files again
+    #[arg(long, env = "TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, a PEM file
+    #[arg(long, env = "TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Seconds that requests in flight get to finish in when the server stops
+    #[arg(long, env = "DRAIN_TIME", value_name = "SECONDS", default_value_t = 30)]
+    pub drain_time: u32,
+    /// Seconds between "not ready" and the end of listening when the server stops, for a load
+    /// balancer to notice
+    #[arg(long, env = "STOP_DELAY", value_name = "SECONDS", default_value_t = 0)]
+    pub stop_delay: u32,
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// A streaming replica of a database on PostgreSQL, which what only reads may go to; a client

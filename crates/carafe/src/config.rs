@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use carafe_store::store::Durability;
+use carafe_web::server::Limits;
+use carafe_web::tls::{Files, Tls};
 
 use crate::args;
 
@@ -184,6 +186,35 @@ pub(crate) fn interval(text: &str) -> Result<Duration, String> {
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "it must be a number from 1".to_owned())
+}
+
+/// The certificate that connections are encrypted with, `None` for none.
+///
+/// # Errors
+///
+/// Where only one of the two files is given, and where they cannot be used.
+pub fn tls(args: &args::Serve) -> Result<Option<Tls>> {
+    let files = match (&args.tls_cert, &args.tls_key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        },
+        (Some(_), None) => bail!("--tls-cert needs --tls-key too: the file of its private key"),
+        (None, Some(_)) => bail!("--tls-key needs --tls-cert too: the file of the certificate"),
+    };
+    let tls = Tls::read(files).context("the certificate of --tls-cert cannot be used")?;
+    Ok(Some(tls))
+}
+
+/// What connections and all of the server may take, and how it stops.
+#[must_use]
+pub fn limits(args: &args::Serve) -> Limits {
+    Limits {
+        drain_time_max: Duration::from_secs(args.drain_time.into()),
+        stop_delay: Duration::from_secs(args.stop_delay.into()),
+        ..Limits::default()
+    }
 }
 
 /// The key that signs cookies: as configured, else, in development, from `secret.key` beside the

@@ -11,6 +11,8 @@ mod collection;
 mod refusal;
 mod routes;
 mod schedule;
+mod signals;
+mod supervisor;
 
 pub mod application;
 pub mod args;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use carafe_web::server::{Limits, Peer, Server};
+use carafe_web::tls::Tls;
 use carafe_web::{body, wire};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -37,9 +38,14 @@ pub(crate) struct Gate {
 
 impl TestServer {
     pub(crate) async fn spawn(limits: Limits) -> Self {
+        Self::spawn_with(limits, None).await
+    }
+
+    pub(crate) async fn spawn_with(limits: Limits, tls: Option<Arc<Tls>>) -> Self {
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], limits)
             .await
-            .unwrap();
+            .unwrap()
+            .with_tls(tls);
         let address = server.addresses()[0];
         let gate = Arc::new(Gate::default());
         let (stop, stopped) = oneshot::channel();

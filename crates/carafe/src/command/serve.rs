@@ -6,12 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
 use axum::body::Body;
+use carafe_service::clock::Clock;
 use carafe_store::store::Database;
 use carafe_web::layers::{self, Connection};
 use carafe_web::metrics::Metrics;
 use carafe_web::pages::site::Site;
-use carafe_web::server::{Limits, Peer, Server};
+use carafe_web::server::{Peer, Server};
 use carafe_web::sign::SecretKey;
+use carafe_web::tls::Tls;
 use http::Request;
 use hyper::body::Incoming;
 
@@ -25,7 +27,8 @@ use crate::metrics;
 use crate::migrations;
 use crate::routes::Served;
 use crate::schedule::Schedule;
-use crate::telemetry;
+use crate::signals::{self, Hangups};
+use crate::{supervisor, telemetry};
 
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
@@ -43,6 +46,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         .map_err(|error| anyhow!("{error}\n\nhint: `openssl rand -hex 32` makes a good one"))
         .context("the secret key cannot be used")?;
     let schedule = Schedule::of(args)?;
+    let tls = config::tls(args)?.map(Arc::new);
     let mut database = application::open_with(&config, args.slow_query())?;
     if let Some(url) = &args.read_database {
         database = database
@@ -67,7 +71,15 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
     let served = maker.make(&app).await?;
     check_key(&database, &maker.key, args.new_secret_key).await?;
     let has_routes = served.has_routes();
-    let server = bind(args).await?;
+    let server = bind(args).await?.with_tls(tls.clone());
+    let reloading = match tls {
+        Some(tls) => {
+            warn_of_expiry(&tls);
+            let hangups = Hangups::watch().context("watch for SIGHUP")?;
+            Some(tokio::spawn(reload(tls, hangups)))
+        }
+        None => None,
+    };
     let metrics_server = match args.metrics {
         Some(address) => Some(metrics::bind(address).await?),
         None => None,
@@ -89,31 +101,39 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         schedule.start()?;
     }
     let watching = tokio::spawn(take_up_changes(app, maker, current.clone()));
+    supervisor::tell("READY=1");
     // A proxy that speaks https for us is where the client's connection ends.
     let secure = args
         .public_url
         .as_ref()
         .is_some_and(|url| url.starts_with("https://"));
     let connection = move |peer: Peer| Connection {
-        secure,
+        secure: secure || peer.is_encrypted,
         local: Some(peer.local),
+    };
+    let stop = async move {
+        signals::stopped().await;
+        supervisor::tell("STOPPING=1");
     };
     match has_routes {
         false => {
             let handler = move |request, peer| {
                 layers::handle(current.load().app.clone(), request, connection(peer))
             };
-            server.serve(handler, stopped()).await;
+            server.serve(handler, stop).await;
         }
         true => {
             let handler = move |request: Request<Incoming>, peer| {
                 let served = Served::clone(&current.load());
                 served.answer(request.map(Body::new), connection(peer))
             };
-            server.serve(handler, stopped()).await;
+            server.serve(handler, stop).await;
         }
     }
     watching.abort();
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     database.close().await;
     announcer.say("Stopped.");
     Ok(())
@@ -191,7 +211,14 @@ async fn take_up_changes(mut app: App, maker: Maker, current: Arc<ArcSwap<Served
     }
 }
 
+/// The listener: sockets that the supervisor has opened, else the address of the settings.
 async fn bind(args: &args::Serve) -> Result<Server> {
+    let limits = config::limits(args);
+    let sockets = supervisor::sockets()?;
+    if !sockets.is_empty() {
+        return Server::from_sockets(sockets, limits)
+            .context("listen on the sockets of LISTEN_FDS");
+    }
     let place = format!("{}:{}", args.host, args.port);
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((args.host.as_str(), args.port))
         .await
@@ -203,26 +230,32 @@ async fn bind(args: &args::Serve) -> Result<Server> {
     } else {
         &addresses
     };
-    Server::bind(addresses, Limits::default())
-        .await
-        .with_context(|| {
-            format!("listen on {place}: is another server running there? --port takes another")
-        })
+    Server::bind(addresses, limits).await.with_context(|| {
+        format!("listen on {place}: is another server running there? --port takes another")
+    })
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+/// Reads the certificate again at every SIGHUP; one that cannot be used is logged, and what was in
+/// use goes on.
+async fn reload(tls: Arc<Tls>, mut hangups: Hangups) {
+    loop {
+        hangups.next().await;
+        match tls.read_again() {
+            Ok(()) => {
+                tracing::info!("Took up the certificate");
+                warn_of_expiry(&tls);
             }
-            Err(_) => drop(interrupt.await),
+            Err(error) => {
+                tracing::error!(%error, "The certificate is not taken up; the one before goes on");
+            }
         }
     }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
+}
+
+fn warn_of_expiry(tls: &Tls) {
+    if let Ok(Some(expires)) = tls.files().expires()
+        && expires < Clock::System.timestamp()
+    {
+        tracing::warn!(%expires, "The certificate has expired: clients refuse it");
+    }
 }

@@ -275,6 +275,10 @@ fn the_manual_has_the_limits_that_hold() {
         ),
         format!("| connections at once | {} |", server.connections_max),
         format!(
+            "| time for a TLS handshake | {} s |",
+            server.handshake_time_max.as_secs()
+        ),
+        format!(
             "| time for a request's head | {} s |",
             server.header_read_time_max.as_secs()
         ),

@@ -138,7 +138,7 @@ impl Stage {
             address: String::new(),
         };
         let mut lines = server.until("Press Ctrl-C to stop.");
-        let api = lines.iter().find_map(|line| line.split("http://").nth(1));
+        let api = lines.iter().find_map(|line| line.split("://").nth(1));
         server.address = api.unwrap().split('/').next().unwrap().to_owned();
         for line in &mut lines {
             *line = line.replace(&server.address, SHOWN_ADDRESS);

@@ -6,6 +6,7 @@ mod command_line;
 mod config;
 mod crash;
 mod full_disk;
+mod handover;
 mod inspect;
 mod log;
 mod metrics;
@@ -19,6 +20,7 @@ mod slow;
 mod start;
 mod stop;
 mod syncs;
+mod tls;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -295,11 +297,13 @@ fn is_ready(printed: &str) -> bool {
     printed.contains("Press Ctrl-C to stop.") || printed.contains(r#""message":"Ready""#)
 }
 
-/// The first `http://127.0.0.1:PORT` of a text.
+/// The first `http://127.0.0.1:PORT` of a text, or the same with `https`.
 fn address(text: &str) -> Option<String> {
-    let start = text.find("http://127.0.0.1:")?;
-    let end = text[start + 7..].find(['/', '\n', ' ', '"'])?;
-    Some(text[start..start + 7 + end].to_owned())
+    let ends = [' ', '"', '/', '\n'];
+    let middle = text.find("://127.0.0.1:")?;
+    let start = text[..middle].rfind(ends).map_or(0, |end| end + 1);
+    let end = text[middle + 3..].find(ends)?;
+    Some(text[start..middle + 3 + end].to_owned())
 }
 
 /// What a process prints, as it prints it.

@@ -1,0 +1,169 @@
+//! One server after another on one socket: no request fails, and nothing is lost.
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::start::free_port;
+use super::{Client, Folder, PATIENCE, Process, eventually};
+
+/// A server on a socket that listens already, as systemd hands it over: as descriptor 3, named by
+/// variables.
+fn serve_on(folder: &Folder, listener: &TcpListener, options: &[&str]) -> Process {
+    let script = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve \"$@\"";
+    let mut command = folder.inside(Command::new("sh"));
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_carafe")])
+        .args(options)
+        .stdin(Stdio::from(OwnedFd::from(listener.try_clone().unwrap())));
+    Process::start(command)
+}
+
+/// Creates records until `stop`, and gives their ids. Every request must be answered.
+async fn write_on(
+    client: Client,
+    name: usize,
+    stop: Arc<AtomicBool>,
+    written: Arc<AtomicUsize>,
+) -> Vec<i64> {
+    let mut ids = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let title = format!("{name}-{}", ids.len());
+        let note = json!({ "title": title, "content": "x" });
+        let answer = client.send("POST", "/api/notes", Some(&note)).await;
+        let answer = answer.unwrap_or_else(|| panic!("{title} was not answered"));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        ids.push(answer.json()["id"].as_i64().unwrap());
+        written.fetch_add(1, Ordering::Relaxed);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn servers_take_turns_on_one_socket_without_a_failed_request() {
+    let folder = Folder::notes();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let mut server = serve_on(&folder, &listener, &["--stop-delay", "1"]);
+    assert_eq!(
+        server.base, base,
+        "the socket's address, not that of --port"
+    );
+
+    let (stop, written) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let mut clients = JoinSet::new();
+    for name in 0..8 {
+        clients.spawn(write_on(
+            Client::new(&base),
+            name,
+            stop.clone(),
+            written.clone(),
+        ));
+    }
+    let some_more = async || {
+        let goal = written.load(Ordering::Relaxed) + 50;
+        eventually("fifty more writes", PATIENCE, async || {
+            (written.load(Ordering::Relaxed) >= goal).then_some(())
+        })
+        .await;
+    };
+    for _ in 0..2 {
+        some_more().await;
+        let next = serve_on(&folder, &listener, &["--stop-delay", "1"]);
+        server.signal("TERM");
+        let (status, _) = tokio::task::spawn_blocking(|| server.ended())
+            .await
+            .unwrap();
+        assert!(status.success(), "{status}");
+        some_more().await;
+        server = next;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut ids = clients.join_all().await.concat();
+    ids.sort_unstable();
+    let mut there = Vec::new();
+    let mut statement = folder.database();
+    let transaction = statement.transaction().unwrap();
+    let mut rows = transaction
+        .prepare("SELECT id FROM notes ORDER BY id")
+        .unwrap();
+    for id in rows.query_map([], |row| row.get::<_, i64>(0)).unwrap() {
+        there.push(id.unwrap());
+    }
+    assert_eq!(there, ids);
+    server.stop();
+}
+
+#[tokio::test]
+async fn systemd_hands_its_socket_over() {
+    const PROGRAM: &str = "/usr/bin/systemd-socket-activate";
+    if !std::path::Path::new(PROGRAM).exists() {
+        eprintln!("without {PROGRAM}, this is not tested");
+        return;
+    }
+    let folder = Folder::notes();
+    let port = free_port();
+    let mut command = folder.inside(Command::new(PROGRAM));
+    command.args([
+        &format!("--listen=127.0.0.1:{port}"),
+        env!("CARGO_BIN_EXE_carafe"),
+        "serve",
+    ]);
+    let mut child = command.spawn().unwrap();
+    // The program is started by the first connection, and answers it.
+    let client = Client::new(&format!("http://127.0.0.1:{port}"));
+    eventually("an answer", PATIENCE, async || {
+        client.send("GET", "/api/notes", None).await
+    })
+    .await;
+    // It has taken the place of the program that started it.
+    let sent = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(sent.unwrap().success());
+    let status = tokio::task::spawn_blocking(move || child.wait())
+        .await
+        .unwrap();
+    assert_eq!(status.unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_supervisor_is_told_of_the_start_and_of_the_stop() {
+    let folder = Folder::notes();
+    let supervisor = UnixDatagram::bind(folder.path("notify")).unwrap();
+    supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+    let heard = || {
+        let mut buffer = [0; 100];
+        let length = supervisor.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+    let mut command = folder.command(&["serve", "--port", "0"]);
+    command.env("NOTIFY_SOCKET", folder.path("notify"));
+    let server = Process::start(command);
+    assert_eq!(heard(), "READY=1");
+    server.stop();
+    assert_eq!(heard(), "STOPPING=1");
+}
+
+#[tokio::test]
+async fn until_the_delay_of_a_stop_is_over_requests_are_answered_and_connections_closed() {
+    let folder = Folder::notes();
+    let server = Process::start(folder.command(&["serve", "--port", "0", "--stop-delay", "600"]));
+    let client = server.client();
+    assert_eq!(client.get("/api/notes").await.header("connection"), "");
+    server.signal("TERM");
+    let last: Value = eventually("a connection that is closed", PATIENCE, async || {
+        let answer = client.get("/api/notes").await;
+        assert_eq!(answer.status, 200);
+        (answer.header("connection") == "close").then(|| answer.json())
+    })
+    .await;
+    assert_eq!(last["total"], 0);
+}
