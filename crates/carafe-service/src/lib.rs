@@ -8,6 +8,7 @@ pub mod freshness;
 pub mod hook;
 pub mod merge;
 pub mod password;
+pub mod readiness;
 pub mod record;
 pub mod service;
 pub mod snapshot;

@@ -21,6 +21,8 @@ pub struct Service {
     pub(crate) clock: Clock,
     pub(crate) passwords: Passwords,
     pub(crate) hooks: Arc<Hooks>,
+    /// The names of those that it needs.
+    pub(crate) migrations: Arc<Vec<String>>,
 }
 
 impl Service {
@@ -32,6 +34,7 @@ impl Service {
             clock,
             passwords: Passwords::new(),
             hooks: Arc::default(),
+            migrations: Arc::default(),
         }
     }
 

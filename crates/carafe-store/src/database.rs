@@ -179,6 +179,18 @@ impl Database {
         }
     }
 
+    /// The names of the migrations that were applied, in their order: a short read.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn migration_names(&self) -> Result<Vec<String>> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.migration_names().await,
+            Engine::Postgres(postgres) => postgres.migration_names().await,
+        }
+    }
+
     /// What is wrong with the file, the search indexes or the counters: a line each, none when
     /// all is well. Reads everything, and keeps writes to SQLite waiting.
     ///

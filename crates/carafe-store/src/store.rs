@@ -400,6 +400,15 @@ impl Store {
         }
     }
 
+    /// The names of the migrations that were applied, in their order: a short read.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Other`.
+    pub async fn migration_names(&self) -> Result<Vec<String>> {
+        self.database.migration_names().await
+    }
+
     /// Whether reads may go to a replica.
     #[must_use]
     pub fn has_replica(&self) -> bool {

@@ -7,6 +7,7 @@ use carafe_model::schema::Schema;
 use carafe_service::service::Service;
 use http::HeaderValue;
 
+use crate::health::Health;
 use crate::id::Ids;
 use crate::json::Encoder;
 use crate::metrics::Metrics;
@@ -27,6 +28,7 @@ pub struct App {
     pub patterns: Patterns,
     /// `None` where nothing is counted.
     pub metrics: Option<Arc<Metrics>>,
+    pub health: Arc<Health>,
     /// The pages; templates and files are read when they are made.
     pub site: Site,
     /// Signs cookies; the same for every process of one application.
@@ -58,10 +60,17 @@ impl App {
             ids: Ids::new(),
             patterns,
             metrics: None,
+            health: Arc::default(),
             site,
             key,
             public_url,
         }
+    }
+
+    /// Shares what is known of the process.
+    #[must_use]
+    pub fn with_health(self, health: Arc<Health>) -> Self {
+        Self { health, ..self }
     }
 
     /// Has all requests counted.

@@ -20,6 +20,7 @@ mod field_value;
 pub mod flash;
 pub mod form;
 pub mod headers;
+pub mod health;
 pub mod id;
 pub mod json;
 pub mod layers;
@@ -62,6 +63,7 @@ async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Respo
         Place::Own(page) => Box::pin(pages::own::answer(call, page, body)).await,
         Place::Static(path) => Box::pin(pages::file(call, &path)).await,
         Place::Problem(slug) => pages::explain(call, &slug),
+        Place::Health(probe) => Box::pin(health::answer(call, probe)).await,
     }
 }
 

@@ -8,6 +8,7 @@ use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 
 use crate::deprecation;
+use crate::health::Probe;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::route::{ApiPlace, At, Of, PagePlace, Place};
 
@@ -25,7 +26,14 @@ const API: [&str; 6] = [
 const PAGES: [&str; 6] = ["", "/new", "/{}", "/{}/edit", "/{}/delete", "/{}/restore"];
 
 /// What every application has, in the order of [`Patterns::of`].
-const FIXED: [&str; 4] = [UNMATCHED, "/", "/static/{path}", "/problems/{slug}"];
+const FIXED: [&str; 6] = [
+    UNMATCHED,
+    "/",
+    "/static/{path}",
+    "/problems/{slug}",
+    "/health/live",
+    "/health/ready",
+];
 
 /// In place of a pattern, where nothing is.
 pub const UNMATCHED: &str = "unmatched";
@@ -108,6 +116,8 @@ impl Patterns {
             Some(Place::Page(PagePlace::Home)) => 1,
             Some(Place::Static(_)) => 2,
             Some(Place::Problem(_)) => 3,
+            Some(Place::Health(Probe::Live)) => 4,
+            Some(Place::Health(Probe::Ready)) => 5,
             Some(Place::Api(place)) => {
                 let (at, kind) = api(place);
                 let prefix = schema.prefixes.iter().position(|known| known == at.prefix);

@@ -8,6 +8,7 @@ use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use percent_encoding::percent_decode_str;
 
+use crate::health::Probe;
 use crate::pages::own::OwnPage;
 
 /// What a path names.
@@ -21,6 +22,8 @@ pub enum Place<'a> {
     Static(String),
     /// The explanation of a kind of problem.
     Problem(String),
+    /// What a probe asks.
+    Health(Probe),
 }
 
 /// A place of the JSON API.
@@ -169,6 +172,8 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
     };
     match segments.as_slice() {
         ["static", rest @ ..] if !rest.is_empty() => return found(Place::Static(rest.join("/"))),
+        ["health", "live"] => return found(Place::Health(Probe::Live)),
+        ["health", "ready"] => return found(Place::Health(Probe::Ready)),
         ["problems", slug] => return found(Place::Problem((*slug).to_owned())),
         _ => {}
     }
@@ -445,6 +450,7 @@ mod tests {
             Place::Own(_) => "own".to_owned(),
             Place::Static(path) => format!("static {path}"),
             Place::Problem(slug) => format!("problem {slug}"),
+            Place::Health(probe) => format!("health {probe:?}"),
         }
     }
 

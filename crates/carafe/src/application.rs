@@ -123,7 +123,10 @@ pub async fn prepare(
         Store::new(database.clone(), schema),
         Clock::System,
     );
-    let service = service.with_hooks(Arc::new(hooks.clone()));
+    let names = database.migration_names().await.map_err(explain)?;
+    let service = service
+        .with_hooks(Arc::new(hooks.clone()))
+        .with_migrations(names);
     initial.load(&service).await?;
     Ok((service, migrated))
 }

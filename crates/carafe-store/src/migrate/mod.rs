@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::statement::Statement;
 
-pub(crate) use run::{known, migrate, migrations, plan, replace_known, shortcomings, undo};
+pub(crate) use run::{known, migrate, migrations, names, plan, replace_known, shortcomings, undo};
 
 pub use migration::Migration;
 

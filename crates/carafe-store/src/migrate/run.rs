@@ -187,6 +187,17 @@ pub(crate) async fn migrations(tx: &mut impl Transaction) -> Result<Vec<Migratio
     Ok(rows.into_iter().map(migration).collect())
 }
 
+/// Their names alone, in their order.
+pub(crate) async fn names(tx: &mut impl Transaction) -> Result<Vec<String>> {
+    let all = "SELECT name FROM _carafe_migration ORDER BY position";
+    let rows = tx.rows(&Statement::new(tx.dialect(), all)).await?;
+    let name = |row| {
+        let [name] = catalog::texts(row);
+        name
+    };
+    Ok(rows.into_iter().map(name).collect())
+}
+
 /// As [`migrations`], also where no migration ever was.
 pub(crate) async fn known(tx: &mut impl Transaction, catalog: &Catalog) -> Result<Vec<Migration>> {
     match catalog.has("_carafe_migration") {

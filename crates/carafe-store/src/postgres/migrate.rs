@@ -68,6 +68,12 @@ impl Postgres {
         let client = self.client().await?;
         migrate::migrations(&mut PostgresTransaction::new(&client)).await
     }
+
+    /// The names of the migrations that were applied, in their order.
+    pub(crate) async fn migration_names(&self) -> Result<Vec<String>> {
+        let client = self.client().await?;
+        migrate::names(&mut PostgresTransaction::new(&client)).await
+    }
 }
 
 /// How long a migration waits for another process's.

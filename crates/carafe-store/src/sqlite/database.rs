@@ -137,6 +137,12 @@ impl Sqlite {
             .await
     }
 
+    /// The names of the migrations that were applied, in their order.
+    pub(crate) async fn migration_names(&self) -> Result<Vec<String>> {
+        self.read_later(|connection| now(migrate::names(&mut SqliteTransaction(connection))))
+            .await
+    }
+
     /// What is wrong with the file, the search indexes or the counters: a line each, none when
     /// all is well. Reads everything, and keeps writes waiting.
     pub(crate) async fn check_integrity(&self) -> Result<Vec<String>> {

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use carafe_service::clock::Clock;
 use carafe_store::store::Database;
+use carafe_web::health::Health;
 use carafe_web::layers::{self, Connection};
 use carafe_web::metrics::Metrics;
 use carafe_web::pages::site::Site;
@@ -54,6 +55,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
             .context("--read-database cannot be used")?;
     }
     let announcer = Announcer::new(args.log_format());
+    let health = Arc::<Health>::default();
     let metrics = args.metrics.map(|_| Arc::<Metrics>::default());
     let maker = Maker {
         tables: match args.is_production() && !args.migrate {
@@ -66,6 +68,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         key,
         public_url: args.public_url.clone(),
         metrics: metrics.clone(),
+        health: health.clone(),
         announcer,
     };
     let served = maker.make(&app).await?;
@@ -113,6 +116,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
     };
     let stop = async move {
         signals::stopped().await;
+        health.stop();
         supervisor::tell("STOPPING=1");
     };
     match has_routes {
@@ -167,6 +171,7 @@ struct Maker {
     public_url: Option<String>,
     /// Counts what is served, if anything does.
     metrics: Option<Arc<Metrics>>,
+    health: Arc<Health>,
     announcer: Announcer,
 }
 
@@ -184,6 +189,7 @@ impl Maker {
         }
         let (key, public_url) = (self.key.clone(), self.public_url.clone());
         let made = carafe_web::app::App::new(service, site, key, public_url);
+        let made = made.with_health(self.health.clone());
         let made = match &self.metrics {
             Some(metrics) => made.measured(metrics.clone()),
             None => made,

@@ -13,6 +13,7 @@ mod deleted;
 mod deprecation;
 mod documents;
 mod fields;
+mod health;
 mod library;
 mod lists;
 mod manual;

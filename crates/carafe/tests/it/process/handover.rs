@@ -166,4 +166,28 @@ async fn until_the_delay_of_a_stop_is_over_requests_are_answered_and_connections
     })
     .await;
     assert_eq!(last["total"], 0);
+    let ready = client.get("/health/ready").await;
+    assert_eq!((ready.status, ready.header("retry-after")), (503, "1"));
+    let expected = json!({ "database": "ok", "migrations": "ok", "serving": "stopping" });
+    assert_eq!(
+        ready.json(),
+        json!({ "status": "not ready", "checks": expected })
+    );
+    assert_eq!(client.get("/health/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_whose_migration_was_taken_back_is_not_ready() {
+    let folder = Folder::notes();
+    let server = folder.serve();
+    let client = server.client();
+    assert_eq!(client.get("/health/ready").await.status, 200);
+    let undone = "DELETE FROM _carafe_migration";
+    assert_eq!(folder.database().execute(undone, []).unwrap(), 1);
+    let checks = eventually("it is noticed", PATIENCE, async || {
+        let answer = client.get("/health/ready").await;
+        (answer.status == 503).then(|| answer.json()["checks"].clone())
+    });
+    let expected = json!({ "database": "ok", "migrations": "failed", "serving": "ok" });
+    assert_eq!(checks.await, expected);
 }

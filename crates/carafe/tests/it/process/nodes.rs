@@ -331,7 +331,19 @@ async fn what_was_acknowledged_outlives_the_database_being_killed() {
         })
         .await;
         assert_eq!(away.header("retry-after"), "1");
+        let not_ready = eventually("it is not ready", PATIENCE, async || {
+            let answer = process.client().get("/health/ready").await;
+            (answer.status == 503).then_some(answer)
+        })
+        .await;
+        assert_eq!(not_ready.json()["checks"]["database"], "failed");
+        assert_eq!(process.client().get("/health/live").await.status, 200);
         server.up();
+        eventually("it is ready again", PATIENCE, async || {
+            let answer = process.client().get("/health/ready").await;
+            (answer.status == 200).then_some(())
+        })
+        .await;
     }
     load.go_on(300).await;
     let acknowledged = load.end().await;
