@@ -162,7 +162,16 @@ impl Field {
                 | Kind::Choice(_)
                 | Kind::Password,
                 Raw::Text(text),
-            ) => return self.read_string(&text, false),
+            ) => {
+                let empty = text.trim().is_empty();
+                return match !empty
+                    || matches!(self.kind, Kind::String | Kind::Text | Kind::Password)
+                {
+                    true => self.read_string(&text, false),
+                    // Null says that there is none.
+                    false => Err(self.fault(Code::Format, self.kind_words())),
+                };
+            }
             _ => return Err(self.type_fault()),
         };
         self.check(value)
@@ -206,6 +215,8 @@ impl Field {
     }
 
     fn read_string(&self, text: &str, local: bool) -> Result<Value, Fault> {
+        // As browsers do with `maxlength`: white space that is trimmed away counts.
+        self.check_length_max(text)?;
         let text = if self.rules.trim && self.kind != Kind::Password {
             text.trim()
         } else {
@@ -303,29 +314,30 @@ impl Field {
             }
             _ => {}
         }
-        if self.rules.length_min.is_some() || self.rules.length_max.is_some() {
-            let length = text.chars().count();
-            if let Some(min) = self.rules.length_min
-                && length < min
-            {
-                return Err(self.fault(
-                    Code::TooShort,
-                    format!("must have at least {}", characters(min)),
-                ));
-            }
-            if let Some(max) = self.rules.length_max
-                && length > max
-            {
-                return Err(self.fault(
-                    Code::TooLong,
-                    format!("must have at most {}", characters(max)),
-                ));
-            }
+        if let Some(min) = self.rules.length_min
+            && text.chars().count() < min
+        {
+            return Err(self.fault(
+                Code::TooShort,
+                format!("must have at least {}", characters(min)),
+            ));
         }
+        self.check_length_max(text)?;
         match &self.rules.pattern {
             Some(pattern) if !pattern.regex.is_match(text) => Err(self.fault(
                 Code::Pattern,
                 format!("must match the pattern {}", pattern.text),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_length_max(&self, text: &str) -> Result<(), Fault> {
+        match self.rules.length_max {
+            // No text has more characters than bytes.
+            Some(max) if text.len() > max && text.chars().count() > max => Err(self.fault(
+                Code::TooLong,
+                format!("must have at most {}", characters(max)),
             )),
             _ => Ok(()),
         }

@@ -16,28 +16,24 @@ pub fn integer(text: &str) -> Option<i64> {
     format!("{digits}{}", "0".repeat(zeros)).parse().ok()
 }
 
-/// Parses a JSON number as a 64-bit float, where that keeps what it says: finite, no more
-/// than 17 significant digits, and a whole number exactly.
+/// Parses a JSON number as a 64-bit float, where that keeps what it says: finite, with no more
+/// than 17 significant digits unless it is just that whole number, and a whole number with the
+/// digits that it is written with.
 #[must_use]
 pub fn float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
     let (digits, exponent) = significant(text)?;
     let count = digits.trim_start_matches('-').len();
     if count > 17 {
-        return None;
+        let written = significant(&format!("{value:.0}"));
+        return (written == Some((digits, exponent))).then_some(value);
     }
     if value == 0.0 {
         // What is not zero but too small for a float is refused like what is too large.
         return digits.ends_with('0').then_some(0.0);
     }
-    if exponent >= 0
-        && count > 15
-        && format!("{value:.0}")
-            != format!("{digits}{}", "0".repeat(usize::try_from(exponent).ok()?))
-    {
-        return None;
-    }
-    Some(value)
+    let comes_back = || significant(&format!("{value:e}")).as_ref() == Some(&(digits, exponent));
+    (exponent < 0 || count <= 15 || comes_back()).then_some(value)
 }
 
 /// Whether `text` is written as a number, however large.

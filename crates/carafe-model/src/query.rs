@@ -94,7 +94,7 @@ pub const DELETED: &str = "deleted";
 pub const ONLY: &str = "only";
 
 /// The most filters of one query.
-pub const FILTERS_MAX: usize = 50;
+pub const FILTERS_MAX: usize = 250;
 
 /// The most values of one `__in`.
 pub const IN_MAX: usize = 100;

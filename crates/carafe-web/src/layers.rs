@@ -300,7 +300,10 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("a handler panicked: {}", text.unwrap_or_default())
 }
 
-/// The methods of RFC 9110 and RFC 5789; of these a place says itself which it answers.
+/// A safe method with a body, which no place here answers.
+const QUERY: &str = "QUERY";
+
+/// The methods of RFC 9110, RFC 5789 and `QUERY`; a place says itself which of them it answers.
 fn is_known(method: &Method) -> bool {
     [
         Method::GET,
@@ -314,6 +317,7 @@ fn is_known(method: &Method) -> bool {
         Method::CONNECT,
     ]
     .contains(method)
+        || method == QUERY
 }
 
 fn unknown_method(call: &Call) -> Problem {

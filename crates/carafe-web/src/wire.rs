@@ -44,7 +44,7 @@ impl Refusal {
 /// - the framing: `Transfer-Encoding` is `chunked`, once, or not there (RFC 9112 §6.1);
 /// - exactly one valid `Host` on HTTP/1.1 (§3.2), at most one elsewhere;
 /// - the length of the target (414) and the number of fields (431);
-/// - methods that no path has: CONNECT and TRACE (501);
+/// - CONNECT, which no path has (501);
 /// - the target `*`, which only OPTIONS has (400); see [`is_server_wide`].
 #[must_use]
 pub fn refuse_early<B>(request: &Request<B>) -> Option<Refusal> {
@@ -126,7 +126,7 @@ fn refuse_host<B>(request: &Request<B>) -> Option<Refusal> {
 
 fn refuse_method<B>(request: &Request<B>) -> Option<Refusal> {
     let method = request.method();
-    if method == Method::CONNECT || method == Method::TRACE {
+    if method == Method::CONNECT {
         return Some(Refusal::closing(
             StatusCode::NOT_IMPLEMENTED,
             "This server has no such method",
@@ -216,7 +216,7 @@ mod tests {
             ("GET", &above, &[HOST], Some(414)),
             ("OPTIONS", "*", &[HOST], None),
             ("GET", "*", &[HOST], Some(400)),
-            ("TRACE", "/", &[HOST], Some(501)),
+            ("TRACE", "/", &[HOST], None),
             ("CONNECT", "a.example:443", &[HOST], Some(501)),
         ];
         for (method, target, lines, status) in cases {

@@ -10,6 +10,7 @@ use carafe_model::time;
 use http::StatusCode;
 use serde_json::Value;
 
+use super::list::fields_parameter;
 use super::precondition::precondition;
 use super::reply::{answer, changed, tag_of};
 use super::request::{MERGE_PATCH, belongs, is_merge_patch, read_body};
@@ -90,8 +91,15 @@ pub fn methods(resource: &Resource) -> Vec<Method> {
 /// 404 where no deleted record has the key; what the service refuses.
 pub async fn show(call: &Call, at: &At<'_>, key: &Key) -> Result<Response, Problem> {
     let record = find(call, at, key, Method::Get).await?;
-    refuse_others(call, at.resource)?;
-    let encoder = Encoder::of_deleted(at.resource);
+    let chosen = match at.resource.members {
+        Some(_) => None,
+        None => fields_parameter(call, at.resource)?,
+    };
+    refuse_others(call, at.resource, chosen.is_some())?;
+    let encoder = match chosen {
+        Some(columns) => Encoder::of(at.resource, columns),
+        None => Encoder::of_deleted(at.resource),
+    };
     answer(call, &tag_of(at.resource, &encoder, &record), || {
         let mut body = Vec::with_capacity(512);
         encoder.write(&mut body, &record, None);
@@ -116,7 +124,7 @@ pub async fn restore<B: Body>(
     let content = read_body(call, body, is_merge_patch, MERGE_PATCH).await?;
     let encoder = Encoder::of_deleted(at.resource);
     precondition(call, at.resource, &encoder, Some(&record))?;
-    refuse_others(call, at.resource)?;
+    refuse_others(call, at.resource, false)?;
     let sent = read_value(&content, call.app.schema.limits.json_depth_max)?;
     check(at.resource, &encoder, &record, &sent)?;
     let service = &call.app.service;
@@ -137,11 +145,15 @@ async fn find(call: &Call, at: &At<'_>, key: &Key, method: Method) -> Result<Rec
     }
 }
 
-/// Refuses parameters besides the one that asks for a deleted record.
-fn refuse_others(call: &Call, resource: &Resource) -> Result<(), Problem> {
+/// Refuses parameters besides the one that asks for a deleted record, and perhaps the one that
+/// chooses its members.
+fn refuse_others(call: &Call, resource: &Resource, chooses: bool) -> Result<(), Problem> {
     let mut seen = false;
     let mut faults = Vec::new();
     for (name, _) in call.parameters() {
+        if chooses && name == "fields" {
+            continue;
+        }
         if name != DELETED {
             let message = format!("{name:?} is not a parameter of a deleted record");
             faults.push(Fault::parameter(&name, Code::Unknown, message));

@@ -9,7 +9,7 @@ use carafe_model::value::Row;
 use http::header::{HeaderName, LINK};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::cursor;
+use super::{cursor, deleted};
 use crate::call::{Call, Response, json};
 use crate::condition::EntityTag;
 use crate::error::{Kind, Problem};
@@ -25,9 +25,9 @@ const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     let per_page = match at.resource.lists {
         Lists::Page => PER_PAGE,
-        Lists::Array => per_page_max(call),
+        Lists::Array => per_page_max(call, at.resource),
     };
-    let query = read_query(call, at, per_page, per_page_max(call))?;
+    let query = read_query(call, at, per_page, per_page_max(call, at.resource))?;
     if query.cursor.is_some() {
         return Box::pin(cursor::list(call, at, query)).await;
     }
@@ -48,7 +48,8 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
 
 /// `GET /api/{resource}/search?q=`
 pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
-    let query = read_query(call, at, per_page_max(call), per_page_max(call))?;
+    let max = per_page_max(call, at.resource);
+    let query = read_query(call, at, max, max)?;
     if query.search.is_some() && query.cursor.is_some() {
         return Box::pin(cursor::list(call, at, query)).await;
     }
@@ -149,8 +150,12 @@ fn parse(call: &Call, at: &At<'_>, defaults: &Defaults<'_>) -> Result<Query, Pro
     Ok(query)
 }
 
-fn per_page_max(call: &Call) -> u64 {
-    call.app.schema.limits.per_page_max as u64
+fn per_page_max(call: &Call, resource: &Resource) -> u64 {
+    let limits = &call.app.schema.limits;
+    match resource.members {
+        Some(_) => limits.documents_max as u64,
+        None => limits.per_page_max as u64,
+    }
 }
 
 /// The columns that `?fields=` names, where one record is asked for; it has no other parameter.
@@ -159,8 +164,11 @@ fn per_page_max(call: &Call) -> u64 {
 ///
 /// A problem with every unknown parameter and field, where the resource is strict.
 pub fn fields_parameter(call: &Call, resource: &Resource) -> Result<Option<Vec<Column>>, Problem> {
-    let (fields, others): (Vec<_>, Vec<_>) =
-        call.parameters().partition(|(name, _)| name == "fields");
+    let asks_deleted = deleted::is_asked(call, resource);
+    let (fields, others): (Vec<_>, Vec<_>) = call
+        .parameters()
+        .filter(|(name, _)| !(asks_deleted && name == DELETED))
+        .partition(|(name, _)| name == "fields");
     let mut faults: Vec<Fault> = others
         .iter()
         .map(|(name, _)| {

@@ -34,7 +34,6 @@ async fn a_request_has_exactly_one_valid_host() {
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", &[200]),
         ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", &[501]),
-        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", &[501]),
     ])
     .await;
 }

@@ -382,7 +382,7 @@ async fn what_http_forbids_is_a_problem_too() {
             "POST /api/notes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
             "501",
         ),
-        ("TRACE /api/notes HTTP/1.1\r\nHost: a\r\n\r\n", "501"),
+        ("TRACE /api/notes HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
     ];
     for (text, status) in cases {
         let text = text.replacen("\r\n", "\r\nConnection: close\r\n", 1);
