@@ -1,7 +1,8 @@
 //! What every request needs, made once at start-up.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use carafe_model::resource::{Method, Resource};
 use carafe_model::schema::Schema;
 use carafe_service::service::Service;
@@ -11,6 +12,7 @@ use crate::health::Health;
 use crate::id::Ids;
 use crate::json::Encoder;
 use crate::metrics::Metrics;
+use crate::openapi;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
 use crate::sign::SecretKey;
@@ -36,6 +38,8 @@ pub struct App {
     /// Scheme and authority that clients see, such as `https://notes.example.org`, without a
     /// slash at the end; `None` if it is not known.
     pub public_url: Option<String>,
+    /// The OpenAPI document, made when it is first asked for.
+    document: OnceLock<Bytes>,
 }
 
 /// What the API of one resource needs that does not change.
@@ -64,6 +68,7 @@ impl App {
             site,
             key,
             public_url,
+            document: OnceLock::new(),
         }
     }
 
@@ -79,6 +84,15 @@ impl App {
         self.patterns.measure(&metrics);
         self.metrics = Some(metrics);
         self
+    }
+
+    /// The OpenAPI document, as JSON.
+    #[must_use]
+    pub fn document(&self) -> Bytes {
+        let made = self
+            .document
+            .get_or_init(|| openapi::to_json(&self.schema, self.public_url.as_deref()).into());
+        made.clone()
     }
 
     #[must_use]

@@ -27,6 +27,7 @@ pub mod layers;
 pub mod link;
 pub mod metrics;
 pub mod negotiate;
+pub mod openapi;
 pub mod origin;
 pub mod pages;
 pub mod pattern;
@@ -45,6 +46,7 @@ pub mod wire;
 use carafe_model::resource::Method as Verb;
 use http::{Method, StatusCode};
 
+use crate::api::openapi as openapi_document;
 use crate::api::request::{ACCEPT_PATCH, MERGE_PATCH};
 use crate::api::{deleted, document, field, list, map, record, reply};
 use crate::call::{Body, Call, Response};
@@ -64,6 +66,8 @@ async fn answer<B: Body>(call: &Call, place: Place<'_>, body: B) -> Result<Respo
         Place::Static(path) => Box::pin(pages::file(call, &path)).await,
         Place::Problem(slug) => pages::explain(call, &slug),
         Place::Health(probe) => Box::pin(health::answer(call, probe)).await,
+        Place::Document => openapi_document::show(call),
+        Place::Docs => pages::docs(call),
     }
 }
 

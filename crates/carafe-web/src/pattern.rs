@@ -26,13 +26,15 @@ const API: [&str; 6] = [
 const PAGES: [&str; 6] = ["", "/new", "/{}", "/{}/edit", "/{}/delete", "/{}/restore"];
 
 /// What every application has, in the order of [`Patterns::of`].
-const FIXED: [&str; 6] = [
+const FIXED: [&str; 8] = [
     UNMATCHED,
     "/",
     "/static/{path}",
     "/problems/{slug}",
     "/health/live",
     "/health/ready",
+    "/api/openapi.json",
+    "/docs",
 ];
 
 /// In place of a pattern, where nothing is.
@@ -118,6 +120,8 @@ impl Patterns {
             Some(Place::Problem(_)) => 3,
             Some(Place::Health(Probe::Live)) => 4,
             Some(Place::Health(Probe::Ready)) => 5,
+            Some(Place::Document) => 6,
+            Some(Place::Docs) => 7,
             Some(Place::Api(place)) => {
                 let (at, kind) = api(place);
                 let prefix = schema.prefixes.iter().position(|known| known == at.prefix);

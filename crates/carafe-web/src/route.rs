@@ -24,6 +24,10 @@ pub enum Place<'a> {
     Problem(String),
     /// What a probe asks.
     Health(Probe),
+    /// The OpenAPI document.
+    Document,
+    /// The OpenAPI document as a page.
+    Docs,
 }
 
 /// A place of the JSON API.
@@ -175,7 +179,15 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
         ["health", "live"] => return found(Place::Health(Probe::Live)),
         ["health", "ready"] => return found(Place::Health(Probe::Ready)),
         ["problems", slug] => return found(Place::Problem((*slug).to_owned())),
+        ["docs"] => return found(Place::Docs),
         _ => {}
+    }
+    if is_document(schema, &segments) {
+        return Found {
+            place: Some(Place::Document),
+            page: None,
+            errors: Errors::Json,
+        };
     }
     let page = if schema.pages {
         find_page(schema, &segments)
@@ -204,6 +216,13 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
             errors: outside,
         },
     }
+}
+
+/// Whether a path is of the OpenAPI document: `openapi.json` under each prefix of the API, and
+/// under `/api` whatever they are.
+fn is_document(schema: &Schema, segments: &[&str]) -> bool {
+    let mut prefixes = schema.prefixes.iter().map(String::as_str).chain(["/api"]);
+    prefixes.any(|prefix| strip(prefix, segments) == Some(&["openapi.json"]))
 }
 
 /// The segments behind a prefix such as `/api/v1`.
@@ -451,6 +470,8 @@ mod tests {
             Place::Static(path) => format!("static {path}"),
             Place::Problem(slug) => format!("problem {slug}"),
             Place::Health(probe) => format!("health {probe:?}"),
+            Place::Document => "document".to_owned(),
+            Place::Docs => "docs".to_owned(),
         }
     }
 

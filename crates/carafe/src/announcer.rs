@@ -80,6 +80,7 @@ impl Announcer {
                 self.say(&format!("  API       {base}{prefix}{}", api_path(resource)));
             }
         }
+        self.say(&format!("  API docs  {base}/docs"));
         self.say(&format!("  Database  {database}"));
         if let Some(metrics) = metrics {
             self.say(&format!("  Metrics   {metrics}"));

@@ -25,6 +25,7 @@ Examples:
   carafe new shop                         make a folder with a first declaration
   carafe serve shop                       serve it on http://127.0.0.1:5000
   carafe migrate shop --plan              show what a change of the declaration does to the database
+  carafe openapi shop                     print its OpenAPI document
   carafe check shop                       say what is wrong with the declaration
   carafe inspect sqlite:old.db            sketch a declaration from another program's tables
   carafe create notes title=Milk content='Two litres'
@@ -56,6 +57,12 @@ pub enum Command {
     /// It takes the options of `carafe serve` and looks at the environment and at the file .env in
     /// the folder, as that does. Secrets are not shown, nor are passwords in URLs.
     Config(Config),
+    /// Print the OpenAPI document of the API
+    ///
+    /// It is what the server answers at /api/openapi.json: every operation, parameter, status and
+    /// body. Clients and types in most languages can be made from it. No database is opened.
+    #[command(after_help = OPENAPI_EXAMPLES)]
+    Openapi(Openapi),
     /// Bring the tables of the database to what the declaration says
     ///
     /// Migrations in the folder migrations/ that the database has not seen are applied first, in
@@ -192,6 +199,24 @@ impl Restore {
         let key = self.key.as_deref()?;
         Some((target, key, Output { json: self.json }))
     }
+}
+
+const OPENAPI_EXAMPLES: &str = "\
+Examples:
+  carafe openapi shop --output shop.json
+  carafe openapi shop --public-url https://shop.example.org";
+
+#[derive(Debug, ClapArgs)]
+pub struct Openapi {
+    /// The folder with carafe.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// The address that clients see, scheme and host
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL", value_parser = config::public_url)]
+    pub public_url: Option<String>,
+    /// A file for the document, in place of standard output; one that is there is replaced
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 const INSPECT_EXAMPLES: &str = "\

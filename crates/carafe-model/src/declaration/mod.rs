@@ -28,3 +28,4 @@ mod tests;
 
 pub use application::parse;
 pub use reserved::{DELETED_AT, resource_fault};
+pub use singular::singular;

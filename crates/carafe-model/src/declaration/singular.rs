@@ -23,7 +23,8 @@ const EXCEPTIONS: [(&str, &str); 17] = [
 
 /// The singular of a name's last word: `blog_categories` is `blog_category`. A word that is no
 /// plural stays as it is.
-pub(super) fn singular(name: &str) -> String {
+#[must_use]
+pub fn singular(name: &str) -> String {
     match name.rsplit_once('_') {
         Some((start, word)) => format!("{start}_{}", singular_word(word)),
         None => singular_word(name),

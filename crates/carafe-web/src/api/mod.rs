@@ -7,6 +7,7 @@ pub mod field;
 pub mod list;
 pub mod map;
 mod once;
+pub mod openapi;
 pub mod patch;
 mod precondition;
 pub mod record;

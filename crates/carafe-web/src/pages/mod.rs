@@ -1,6 +1,7 @@
 //! Pages for people: handlers over the service's verbs, and what templates see.
 
 pub mod deleted;
+pub mod docs;
 pub mod document;
 pub mod error;
 pub mod form;
@@ -345,6 +346,19 @@ pub(crate) fn explain(call: &Call, slug: &str) -> Result<Response, Problem> {
     }
     let desk = Desk::new(call, None)?;
     Ok(desk.to_response(error::explain(&desk.visit, slug)?))
+}
+
+/// `GET /docs`
+///
+/// # Errors
+///
+/// 405 for another method.
+pub(crate) fn docs(call: &Call) -> Result<Response, Problem> {
+    if let Some(refused) = refuse_method(call) {
+        return refused;
+    }
+    let desk = Desk::new(call, None)?;
+    Ok(desk.to_response(docs::show(&desk.visit)?))
 }
 
 /// A refusal as a page.

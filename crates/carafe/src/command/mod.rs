@@ -6,6 +6,7 @@ mod config;
 mod inspect;
 pub(crate) mod migrate;
 mod new;
+mod openapi;
 mod record;
 pub(crate) mod serve;
 mod table;
@@ -30,6 +31,7 @@ pub fn run(args: Args, settings: &[Setting]) -> Result<()> {
         Command::Migrate(args) => migrate::run(&args),
         Command::Serve(args) => serve::run(App::from_file(args.folder())?, &args),
         Command::Config(args) => config::run(&args, settings),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Move(args) => transfer::run(&args),
         Command::List(list) => record::list(&list),

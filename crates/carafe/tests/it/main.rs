@@ -1,6 +1,7 @@
 //! Behaviour, through servers on loopback.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod conformance;
 mod paper;
 mod stage;
 mod support;
@@ -21,6 +22,7 @@ mod methods;
 mod million;
 mod notes_api;
 mod notes_pages;
+mod openapi;
 mod own_pages;
 mod patches;
 mod postgres;

@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
+use crate::conformance::Conformance;
 use crate::postgres::TestDatabase;
 
 /// 2026-01-01T00:00:00Z in microseconds.
@@ -38,6 +39,7 @@ pub(crate) struct TestApp {
     pub(crate) base: String,
     client: reqwest::Client,
     cookies: Arc<Mutex<BTreeMap<String, String>>>,
+    conformance: Arc<Conformance>,
     running: Arc<Running>,
 }
 
@@ -307,6 +309,7 @@ impl TestApp {
             base,
             client: client.build().unwrap(),
             cookies: Arc::default(),
+            conformance: Arc::new(Conformance::to(&app)),
             running: Arc::new(Running {
                 folder,
                 place,
@@ -332,6 +335,7 @@ impl TestApp {
     pub(crate) fn request(&self, method: &str, path: &str) -> Request {
         Request {
             client: self.client.clone(),
+            conformance: self.conformance.clone(),
             method: Method::from_bytes(method.as_bytes()).unwrap(),
             url: format!("{}{path}", self.base),
             headers: HeaderMap::new(),
@@ -537,6 +541,7 @@ pub(crate) fn serde_urlencoded(pairs: &[(String, String)]) -> String {
 /// A request that is being put together.
 pub(crate) struct Request {
     client: reqwest::Client,
+    conformance: Arc<Conformance>,
     method: Method,
     url: String,
     headers: HeaderMap,
@@ -581,6 +586,7 @@ impl Request {
         if !self.query.is_empty() {
             url = format!("{url}?{}", serde_urlencoded(&self.query));
         }
+        let (conformance, method) = (self.conformance, self.method.clone());
         let mut request = self.client.request(self.method, url).headers(self.headers);
         if let Some(body) = self.body {
             request = request.body(body);
@@ -588,11 +594,14 @@ impl Request {
         async move {
             let response = request.send().await.expect("an answer");
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            Reply {
+            let path = response.url().path().to_owned();
+            let reply = Reply {
                 status,
                 headers,
                 body: response.bytes().await.expect("the whole body"),
-            }
+            };
+            conformance.check(&method, &path, &reply);
+            reply
         }
     }
 }

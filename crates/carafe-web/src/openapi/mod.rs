@@ -1,0 +1,134 @@
+//! The OpenAPI document (version 3.1.1) of an application: every operation, parameter, header
+//! field, status and body that its API has.
+
+mod example;
+mod name;
+mod operation;
+mod parameter;
+mod response;
+mod schema;
+mod text;
+pub mod tree;
+
+use carafe_model::schema::Schema;
+
+use self::operation::{ALWAYS, Place};
+use self::tree::{Json, Object};
+
+/// The version of the specification that the document follows.
+const VERSION: &str = "3.1.1";
+
+/// The dialect of its schemas.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The document of `schema`. `public_url` is the scheme and authority that clients see; without
+/// one, addresses start from wherever the document is read.
+#[must_use]
+pub fn document(schema: &Schema, public_url: Option<&str>) -> Object {
+    let names = name::of(schema);
+    let mut paths = Object::new();
+    let mut components = Object::new();
+    for (index, prefix) in schema.prefixes.iter().enumerate() {
+        for resource in &schema.resources {
+            let place = Place {
+                schema,
+                resource,
+                names: &names,
+                prefix,
+                suffix: suffix(prefix, index),
+            };
+            for (path, item) in place.paths() {
+                paths.set(path, item);
+            }
+        }
+    }
+    for resource in &schema.resources {
+        for (name, component) in operation::components(resource, &names[resource.index]) {
+            components.set(name, component);
+        }
+    }
+    for (name, component) in response::schemas() {
+        components.set(name, component);
+    }
+    let statuses = statuses_of(&paths);
+    let tags = schema.resources.iter().map(|resource| {
+        Object::new()
+            .with("name", resource.label_plural.clone())
+            .with("description", format!("The resource `{}`.", resource.name))
+    });
+    let server = Object::new().with("url", public_url.unwrap_or("/").to_owned());
+    let components = Object::new()
+        .with("schemas", components)
+        .with("responses", response::refusals(&statuses))
+        .with("headers", response::headers());
+    Object::new()
+        .with("openapi", VERSION)
+        .with("jsonSchemaDialect", DIALECT)
+        .with("info", info(schema))
+        .with("servers", vec![server])
+        .with("security", Json::Array(Vec::new()))
+        .with("tags", tags.collect::<Vec<_>>())
+        .with("paths", paths)
+        .with("components", components)
+}
+
+/// The document as JSON.
+///
+/// # Panics
+///
+/// Never: a tree of texts and numbers can always be written.
+#[must_use]
+pub fn to_json(schema: &Schema, public_url: Option<&str>) -> Vec<u8> {
+    serde_json::to_vec(&document(schema, public_url)).expect("a tree can be written")
+}
+
+fn info(schema: &Schema) -> Object {
+    let contact = Object::new().with("name", schema.name.clone());
+    // `NONE` is what SPDX says where there is none.
+    let license = Object::new()
+        .with("name", "No licence is declared")
+        .with("identifier", "NONE");
+    Object::new()
+        .with("title", schema.name.clone())
+        .with("version", "1.0.0")
+        .with("description", DESCRIPTION)
+        .with("contact", contact)
+        .with("license", license)
+}
+
+const DESCRIPTION: &str = "\
+Every refusal is a problem (RFC 9457) with all faults at once. HEAD is answered like GET without \
+the body, and OPTIONS with `Allow`, at every address. Send `If-Match` with the entity tag that \
+you have read, and nobody's change is overwritten unseen.";
+
+/// What tells operations under this prefix from those under the first.
+fn suffix(prefix: &str, index: usize) -> String {
+    match index {
+        0 => String::new(),
+        _ => {
+            let mut words = prefix.split(|c: char| !c.is_ascii_alphanumeric());
+            let last = words.rfind(|word| !word.is_empty());
+            format!("_{}", last.unwrap_or("root").to_ascii_lowercase())
+        }
+    }
+}
+
+/// The statuses of refusals that operations refer to.
+fn statuses_of(paths: &Object) -> Vec<u16> {
+    let mut statuses = ALWAYS.to_vec();
+    for (_, item) in paths.iter() {
+        let Json::Object(item) = item else { continue };
+        for (_, operation) in item.iter() {
+            let Json::Object(operation) = operation else {
+                continue;
+            };
+            if let Some(Json::Object(responses)) = operation.get("responses") {
+                let found = responses
+                    .iter()
+                    .filter_map(|(status, _)| status.parse::<u16>().ok());
+                statuses.extend(found);
+            }
+        }
+    }
+    statuses
+}
