@@ -8,10 +8,10 @@ use carafe_model::schema::Schema;
 use carafe_service::service::Service;
 use http::HeaderValue;
 
+use crate::exchange::Observers;
 use crate::health::Health;
 use crate::id::Ids;
 use crate::json::Encoder;
-use crate::metrics::Metrics;
 use crate::openapi;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
@@ -28,8 +28,7 @@ pub struct App {
     pub ids: Ids,
     /// What requests are called in the log and in metrics.
     pub patterns: Patterns,
-    /// `None` where nothing is counted.
-    pub metrics: Option<Arc<Metrics>>,
+    pub observers: Observers,
     pub health: Arc<Health>,
     /// The pages; templates and files are read when they are made.
     pub site: Site,
@@ -63,7 +62,7 @@ impl App {
             allow_get: allow(&[Method::Get]),
             ids: Ids::new(),
             patterns,
-            metrics: None,
+            observers: Observers::default(),
             health: Arc::default(),
             site,
             key,
@@ -78,11 +77,13 @@ impl App {
         Self { health, ..self }
     }
 
-    /// Has all requests counted.
+    /// Tells `observers` of all requests.
     #[must_use]
-    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
-        self.patterns.measure(&metrics);
-        self.metrics = Some(metrics);
+    pub fn observed(mut self, observers: Observers) -> Self {
+        if let Some(metrics) = &observers.metrics {
+            self.patterns.measure(metrics);
+        }
+        self.observers = observers;
         self
     }
 

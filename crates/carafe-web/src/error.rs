@@ -342,14 +342,19 @@ impl Problem {
     }
 }
 
-/// An error with all of its sources, for the log.
+/// An error with all of its sources, for the log. Of each there is the first line: databases show
+/// values of the row in the others.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let line = |error: &dyn std::error::Error| {
+        let text = error.to_string();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let mut text = line(error);
     let mut source = error.source();
     while let Some(error) = source {
         text.push_str(": ");
-        text.push_str(&error.to_string());
+        text.push_str(&line(error));
         source = error.source();
     }
     text

@@ -22,7 +22,7 @@ use crate::call::{Body, Call, Response};
 use crate::content::Content;
 use crate::content_type::ContentType;
 use crate::error::{self, Kind, Problem};
-use crate::exchange::Exchange;
+use crate::exchange::{Cause, Exchange};
 use crate::negotiate::{Accept, AcceptEncoding, Coding};
 use crate::route::{self, ApiPlace, Errors, Found, PagePlace, Place};
 use crate::{coding, cors, headers, position, problem, wire};
@@ -63,7 +63,12 @@ pub async fn handle<B: Body>(
         Some(page) => (false, Some(Place::Own(page))),
         None => choose(&call, route::find(&call.app.schema, call.path())),
     };
-    let _in_flight = call.app.metrics.as_ref().map(|metrics| metrics.begin());
+    let _in_flight = call
+        .app
+        .observers
+        .metrics
+        .as_ref()
+        .map(|metrics| metrics.begin());
     let pattern = call.app.patterns.of(&call.app.schema, place.as_ref());
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
@@ -87,7 +92,9 @@ pub async fn handle<B: Body>(
     }
     let pattern = call.app.patterns.get(pattern);
     let exchange = Exchange {
+        app: &call.app,
         id: call.id,
+        context: call.app.observers.context(call.headers()),
         started,
         method: call.method(),
         route: &pattern.text,
@@ -97,6 +104,7 @@ pub async fn handle<B: Body>(
         actor: &call.actor,
         status: response.status(),
         bytes: response.body().size_hint().exact(),
+        cause: response.extensions_mut().remove(),
     };
     exchange.tell();
     response
@@ -121,7 +129,12 @@ where
     let started = Instant::now();
     let id = app.ids.next(app.service.clock());
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let _in_flight = app.metrics.as_ref().map(|metrics| metrics.begin());
+    let context = app.observers.context(request.headers());
+    let _in_flight = app
+        .observers
+        .metrics
+        .as_ref()
+        .map(|metrics| metrics.begin());
     let answer = pin!(async {
         let path = percent_encoding::percent_decode_str(request.uri().path());
         let is_text = path.decode_utf8().is_ok();
@@ -136,8 +149,9 @@ where
         Ok(response) => response.extensions().get::<Arc<Problem>>().cloned(),
         Err(_) => None,
     };
-    let refused = |problem: &Problem| {
-        log_cause(problem, id);
+    let mut cause = None;
+    let mut refused = |problem: &Problem| {
+        cause = log_cause(problem, id);
         let response = problem::to_json(problem, id);
         let (parts, body) = response.into_parts();
         let bytes = now(body.collect()).and_then(Result::ok);
@@ -150,9 +164,15 @@ where
         (Err(problem), None) => refused(&problem),
     };
     set_headers(connection.secure, id, response.headers_mut());
-    let metrics = app.metrics.as_ref().map(|metrics| metrics.route(pattern));
+    let metrics = app
+        .observers
+        .metrics
+        .as_ref()
+        .map(|metrics| metrics.route(pattern));
     let exchange = Exchange {
+        app: &app,
         id,
+        context,
         started,
         method: &method,
         route: pattern,
@@ -162,6 +182,7 @@ where
         actor: &Actor::Anonymous,
         status: response.status(),
         bytes: response.body().size_hint().exact(),
+        cause,
     };
     exchange.tell();
     response
@@ -335,21 +356,24 @@ fn nowhere(call: &Call) -> Problem {
     }
 }
 
+/// The answer, with the cause of a failure in its extensions until it is told of.
 fn refuse(call: &Call, api: bool, problem: Problem) -> Response {
-    log_cause(&problem, call.id);
-    if api {
-        problem::to_json(&problem, call.id)
-    } else {
-        crate::pages::refuse(call, &problem)
+    let mut response = match api {
+        true => problem::to_json(&problem, call.id),
+        false => crate::pages::refuse(call, &problem),
+    };
+    if let Some(cause) = log_cause(&problem, call.id) {
+        response.extensions_mut().insert(cause);
     }
+    response
 }
 
-fn log_cause(problem: &Problem, id: uuid::Uuid) {
-    if let Some(cause) = &problem.cause {
-        let status = problem.status.as_u16();
-        let cause = error::chain(&**cause);
-        tracing::error!(%id, status, cause, "Could not answer");
-    }
+/// Logs the cause of a failure, and returns it.
+fn log_cause(problem: &Problem, id: uuid::Uuid) -> Option<Cause> {
+    let cause = error::chain(problem.cause.as_deref()?);
+    let status = problem.status.as_u16();
+    tracing::error!(%id, status, cause, "Could not answer");
+    Some(Cause(cause))
 }
 
 /// The fields that every answer has.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::export::sentry::Dsn;
 use crate::telemetry::{self, LogFormat};
 
 /// Declare your nouns; HTTP gives you the verbs.
@@ -347,6 +348,28 @@ pub struct Serve {
     /// clients reach
     #[arg(long, env = "METRICS", value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// A collector of OpenTelemetry that traces are sent to, such as http://127.0.0.1:4318
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub otlp_endpoint: Option<String>,
+    /// Header fields for the collector, such as a key: NAME=VALUE, with commas between
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        value_name = "FIELDS",
+        hide_env_values = true
+    )]
+    pub otlp_headers: Option<String>,
+    /// What the server is called in traces [default: the name of the application]
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    pub service_name: Option<String>,
+    /// A project of Sentry that errors of the server are reported to: https://KEY@HOST/PROJECT
+    #[arg(long, env = "SENTRY_DSN", value_name = "DSN", hide_env_values = true)]
+    pub sentry_dsn: Option<Dsn>,
 }
 
 impl Serve {

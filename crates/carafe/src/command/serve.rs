@@ -8,9 +8,9 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use carafe_service::clock::Clock;
 use carafe_store::store::Database;
+use carafe_web::exchange::Observers;
 use carafe_web::health::Health;
 use carafe_web::layers::{self, Connection};
-use carafe_web::metrics::Metrics;
 use carafe_web::pages::site::Site;
 use carafe_web::server::{Peer, Server};
 use carafe_web::sign::SecretKey;
@@ -24,8 +24,8 @@ use crate::application::{self, Tables, explain};
 use crate::args;
 use crate::command::report;
 use crate::config::{self, DatabaseConfig};
-use crate::metrics;
 use crate::migrations;
+use crate::observing::Observing;
 use crate::routes::Served;
 use crate::schedule::Schedule;
 use crate::signals::{self, Hangups};
@@ -48,6 +48,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         .context("the secret key cannot be used")?;
     let schedule = Schedule::of(args)?;
     let tls = config::tls(args)?.map(Arc::new);
+    let mut observing = Observing::start(args, &app.schema.name).await?;
     let mut database = application::open_with(&config, args.slow_query())?;
     if let Some(url) = &args.read_database {
         database = database
@@ -56,7 +57,6 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
     }
     let announcer = Announcer::new(args.log_format());
     let health = Arc::<Health>::default();
-    let metrics = args.metrics.map(|_| Arc::<Metrics>::default());
     let maker = Maker {
         tables: match args.is_production() && !args.migrate {
             true => Tables::Check,
@@ -67,7 +67,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         database: database.clone(),
         key,
         public_url: args.public_url.clone(),
-        metrics: metrics.clone(),
+        observers: observing.observers.clone(),
         health: health.clone(),
         announcer,
     };
@@ -83,23 +83,9 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         }
         None => None,
     };
-    let metrics_server = match args.metrics {
-        Some(address) => Some(metrics::bind(address).await?),
-        None => None,
-    };
     let current = Arc::new(ArcSwap::from_pointee(served));
-    let mut metrics_at = None;
-    if let (Some(listener), Some(metrics)) = (metrics_server, metrics) {
-        metrics_at = listener.addresses().first().copied();
-        let sources = metrics::Sources {
-            metrics,
-            database: database.clone(),
-            connections: server.connections(),
-            served: current.clone(),
-        };
-        tokio::spawn(metrics::serve(listener, sources));
-    }
-    announcer.ready(&app.schema, args, server.addresses(), metrics_at);
+    let metrics = observing.answer_metrics(&server, &database, &current);
+    announcer.ready(&app.schema, args, server.addresses(), metrics);
     if let Some(schedule) = schedule {
         schedule.start()?;
     }
@@ -138,6 +124,7 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
     if let Some(reloading) = reloading {
         reloading.abort();
     }
+    observing.stop().await;
     database.close().await;
     announcer.say("Stopped.");
     Ok(())
@@ -169,8 +156,7 @@ struct Maker {
     database: Database,
     key: SecretKey,
     public_url: Option<String>,
-    /// Counts what is served, if anything does.
-    metrics: Option<Arc<Metrics>>,
+    observers: Observers,
     health: Arc<Health>,
     announcer: Announcer,
 }
@@ -189,11 +175,8 @@ impl Maker {
         }
         let (key, public_url) = (self.key.clone(), self.public_url.clone());
         let made = carafe_web::app::App::new(service, site, key, public_url);
+        let made = made.observed(self.observers.clone());
         let made = made.with_health(self.health.clone());
-        let made = match &self.metrics {
-            Some(metrics) => made.measured(metrics.clone()),
-            None => made,
-        };
         Ok(Served::new(made, app.routes.as_ref()))
     }
 

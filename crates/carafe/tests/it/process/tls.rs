@@ -80,6 +80,34 @@ pub(super) fn make_expired_certificate(folder: &Folder) {
     );
 }
 
+/// Makes `NAME.pem`, a certificate for loopback that is no authority, and `NAME.key`.
+pub(super) fn make_leaf_certificate(folder: &Folder, name: &str) {
+    let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+    folder.write(
+        "leaf.cnf",
+        "[req]\nprompt=no\ndistinguished_name=d\nx509_extensions=x\n[d]\nCN=carafe\n\
+         [x]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n",
+    );
+    openssl(
+        folder,
+        &[
+            "req",
+            "-x509",
+            "-config",
+            "leaf.cnf",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-out",
+            &certificate,
+            "-keyout",
+            &key,
+        ],
+    );
+}
+
 fn openssl(folder: &Folder, arguments: &[&str]) {
     let mut command = folder.inside(Command::new("openssl"));
     let made = command.args(arguments).output().expect("openssl");
