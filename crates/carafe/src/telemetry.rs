@@ -29,7 +29,10 @@ pub fn start(level: &str, format: LogFormat) -> Result<()> {
     let filter = EnvFilter::builder()
         .parse(level)
         .with_context(|| format!("the log level {level:?} is not known"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    // A server goes on when nobody can read its log: it is no place to complain about that.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false);
     // A second start, in tests, keeps the first log.
     let _ = match format {
         LogFormat::Text => log

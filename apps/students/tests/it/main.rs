@@ -44,6 +44,7 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_students"))
             .args(["--port", "0", "--database", "sqlite::memory:"])
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -114,6 +115,26 @@ fn routes_of_its_own_and_the_declared_ones_share_their_records() {
     assert!(refused.starts_with("HTTP/1.1 413"), "{refused}");
     let page = server.ask("GET", "/students/2", "");
     assert!(page.contains("Student 1"), "{page}");
+}
+
+#[test]
+fn a_request_to_a_route_of_its_own_is_logged_by_the_pattern() {
+    let mut server = Server::start();
+    let change = r#"{"name":"s3cret"}"#;
+    let patched = server.ask("PATCH", "/student/update/name/1", change);
+    assert!(patched.starts_with("HTTP/1.1 200"), "{patched}");
+    let log = BufReader::new(server.child.stderr.take().unwrap());
+    let mut lines = log.lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("Answered")).unwrap();
+    for part in [
+        r#"method="PATCH""#,
+        r#"route="/student/update/{item}/{index}""#,
+        r#"path="/student/update/name/1""#,
+        "status=200",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(!line.contains("s3cret"), "{line}");
 }
 
 #[test]

@@ -111,6 +111,21 @@ async fn a_filter_leaves_requests_out() {
     assert!(!log.contains("Answered"), "{log}");
 }
 
+#[tokio::test]
+async fn a_server_goes_on_when_its_log_cannot_be_written() {
+    let folder = Folder::notes();
+    let mut command = folder.command(&["serve", "--port", "0"]);
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    command.stderr(full.unwrap());
+    let server = Process::start(command);
+    let client = server.client();
+    for _ in 0..3 {
+        assert_eq!(client.get("/api/notes").await.status, 200);
+    }
+    drop(client);
+    server.stop();
+}
+
 /// Sends bytes, and gives what comes back until the server closes.
 fn raw(server: &Process, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();

@@ -209,7 +209,11 @@ impl Process {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = Printed::by(child.stdout.take().unwrap());
-        let stderr = Printed::by(child.stderr.take().unwrap());
+        let stderr = match child.stderr.take() {
+            Some(stderr) => Printed::by(stderr),
+            // The test has it go elsewhere.
+            None => Printed::by(std::io::empty()),
+        };
         let mut process = Self {
             child,
             base: String::new(),
