@@ -79,21 +79,20 @@ impl Exchange<'_> {
             resource = self.resource,
             "Answered"
         );
-        let cause = self.cause.take();
-        let Some(span) = self.span(took) else { return };
+        let Some(context) = self.context else { return };
         let observers = &self.app.observers;
-        if let (Some(failures), Some(Cause(cause))) = (&observers.failures, cause) {
-            let span = span.clone();
+        if let (Some(failures), Some(Cause(cause))) = (&observers.failures, self.cause.take()) {
+            let span = self.span(context, took);
             failures.put(Failure { span, cause });
         }
-        if let Some(spans) = observers.spans.as_ref().filter(|_| span.context.is_sampled) {
-            spans.put(span);
+        if let Some(spans) = observers.spans.as_ref().filter(|_| context.is_sampled) {
+            spans.put(self.span(context, took));
         }
     }
 
-    fn span(&self, took: Duration) -> Option<Span> {
-        Some(Span {
-            context: self.context?,
+    fn span(&self, context: Context, took: Duration) -> Span {
+        Span {
+            context,
             request_id: self.id,
             method: self.method.clone(),
             route: (self.route != UNMATCHED).then(|| self.route.to_owned()),
@@ -103,7 +102,7 @@ impl Exchange<'_> {
             bytes: self.bytes,
             ended_at: self.app.service.clock().timestamp(),
             took,
-        })
+        }
     }
 }
 
