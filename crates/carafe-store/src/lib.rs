@@ -1,6 +1,7 @@
 //! The only crate that knows a database exists: tables, statements, reads and writes.
 
 pub mod backup;
+pub mod diagnosis;
 pub mod error;
 pub mod figures;
 pub mod freshness;

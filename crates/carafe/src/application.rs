@@ -136,13 +136,8 @@ fn refuse_pending(plan: &Plan) -> Result<()> {
     if plan.is_empty() {
         return Ok(());
     }
-    let files = plan.files.iter();
-    let files = files.map(|file| format!("apply migrations/{}.sql", file.name));
-    let steps = plan.steps.iter().filter(|step| !step.loses_data);
-    let steps = steps.map(|step| migrate::to_do(&step.title));
-    let lines: String = files
-        .chain(steps)
-        .chain(plan.differences.iter().cloned())
+    let lines: String = pending(plan)
+        .iter()
         .map(|line| format!("\n  - {line}"))
         .collect();
     bail!(
@@ -150,6 +145,16 @@ fn refuse_pending(plan: &Plan) -> Result<()> {
          hint: `carafe migrate --plan` shows the SQL, `carafe migrate` applies it; \
          `carafe serve --migrate` applies it at the start"
     )
+}
+
+/// What a migration would do, a line each.
+pub(crate) fn pending(plan: &Plan) -> Vec<String> {
+    let files = plan.files.iter();
+    let files = files.map(|file| format!("apply migrations/{}.sql", file.name));
+    let steps = plan.steps.iter().filter(|step| !step.loses_data);
+    let steps = steps.map(|step| migrate::to_do(&step.title));
+    let differences = plan.differences.iter().cloned();
+    files.chain(steps).chain(differences).collect()
 }
 
 /// A store's error for the person who operates the server: with its cause.

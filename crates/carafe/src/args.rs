@@ -57,7 +57,14 @@ pub enum Command {
     ///
     /// It takes the options of `carafe serve` and looks at the environment and at the file .env in
     /// the folder, as that does. Secrets are not shown, nor are passwords in URLs.
-    Config(Config),
+    Config(OfServe),
+    /// Check a deployment, and say what to do
+    ///
+    /// It takes the options of `carafe serve` and looks at everything that a server with them
+    /// depends on: declaration, keys, certificate, database, tables, files, disk. Nothing is made
+    /// or changed, and a server may run meanwhile. The exit code is 1 where a server could not do
+    /// its work.
+    Doctor(OfServe),
     /// Print the OpenAPI document of the API
     ///
     /// It is what the server answers at /api/openapi.json: every operation, parameter, status and
@@ -400,8 +407,9 @@ impl Serve {
     }
 }
 
+/// What is asked of the settings of a server.
 #[derive(Debug, ClapArgs)]
-pub struct Config {
+pub struct OfServe {
     #[command(flatten)]
     pub serve: Serve,
     /// Print JSON in place of a table

@@ -260,7 +260,7 @@ pub fn key_file(args: &args::Serve) -> Option<PathBuf> {
 }
 
 /// Whether a key is of few different characters, or words that stand in examples.
-fn is_guessable(key: &str) -> bool {
+pub(crate) fn is_guessable(key: &str) -> bool {
     const CHARACTERS_MIN: usize = 8;
     const WORDS: [&str; 7] = [
         "change", "default", "dev-key", "example", "insecure", "password", "secret",

@@ -8,6 +8,8 @@ mod app;
 mod body;
 mod client;
 mod collection;
+mod descriptors;
+mod doctor;
 mod refusal;
 mod routes;
 mod schedule;

@@ -28,6 +28,8 @@ pub struct Setting {
     /// As text, with secrets masked; `None` where nothing is set.
     pub value: Option<String>,
     pub source: Source,
+    /// Nobody else may read it.
+    pub is_secret: bool,
 }
 
 /// Where the value of a setting comes from.
@@ -251,6 +253,7 @@ impl Setting {
             },
             variable,
             source,
+            is_secret: argument.is_hide_env_values_set(),
         }
     }
 

@@ -211,6 +211,10 @@ async fn has_two_rows(tx: &mut impl Transaction, resource: &Resource) -> Result<
     exists(tx, &second).await
 }
 
+/// Whether this user may make an extension of `pg_available_extension_versions`.
+pub(crate) const MAY_BE_MADE: &str = "(NOT superuser OR trusted OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) \
+     AND has_database_privilege(current_database(), 'CREATE')";
+
 /// Whether PostgreSQL's `pg_trgm` is there; it is made if it can be had. Searches read every
 /// text without it.
 async fn has_trigrams(tx: &mut impl Transaction, purpose: Purpose) -> Result<bool> {
@@ -223,10 +227,8 @@ async fn has_trigrams(tx: &mut impl Transaction, purpose: Purpose) -> Result<boo
         tx.dialect(),
         "SELECT 1 FROM pg_available_extension_versions WHERE name = ",
     );
-    can_be.bind("pg_trgm").push(
-        " AND (NOT superuser OR trusted OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) \
-         AND has_database_privilege(current_database(), 'CREATE') LIMIT 1",
-    );
+    can_be.bind("pg_trgm").push(" AND ").push(MAY_BE_MADE);
+    can_be.push(" LIMIT 1");
     if !exists(tx, &can_be).await? {
         tracing::warn!(
             "PostgreSQL's extension pg_trgm is not there and cannot be made by this user: searches read every text"

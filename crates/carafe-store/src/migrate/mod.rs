@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::statement::Statement;
 
+pub(crate) use facts::MAY_BE_MADE;
 pub(crate) use run::{known, migrate, migrations, names, plan, replace_known, shortcomings, undo};
 
 pub use migration::Migration;

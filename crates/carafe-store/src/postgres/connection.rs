@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::postgres::url::Url;
 
 /// Connections of one process. PostgreSQL does more with a few busy ones than with many.
-const CONNECTIONS_MAX: usize = 16;
+pub(crate) const CONNECTIONS_MAX: usize = 16;
 
 /// How long a request waits for a connection to become free.
 const WAIT: Duration = Duration::from_secs(5);

@@ -4,13 +4,13 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::args::{Config, Serve};
+use crate::args::{OfServe, Serve};
 use crate::command::table;
 use crate::config;
 use crate::settings::Setting;
 
 /// Prints every setting of a server: its value in force, and where that comes from.
-pub(super) fn run(args: &Config, settings: &[Setting]) -> Result<()> {
+pub(super) fn run(args: &OfServe, settings: &[Setting]) -> Result<()> {
     let folder = args.serve.folder();
     if !folder.is_dir() {
         bail!("there is no folder {}", folder.display());

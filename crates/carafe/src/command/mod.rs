@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 mod check;
 mod config;
+mod doctor;
 mod inspect;
 pub(crate) mod migrate;
 mod new;
@@ -32,6 +33,7 @@ pub fn run(args: Args, settings: &[Setting]) -> Result<()> {
         Command::Serve(args) => serve::run(App::from_file(args.folder())?, &args),
         Command::Config(args) => config::run(&args, settings),
         Command::Openapi(args) => openapi::run(&args),
+        Command::Doctor(args) => doctor::run(&args, settings),
         Command::Inspect(args) => inspect::run(&args),
         Command::Move(args) => transfer::run(&args),
         Command::List(list) => record::list(&list),

@@ -29,11 +29,12 @@ use crate::observing::Observing;
 use crate::routes::Served;
 use crate::schedule::Schedule;
 use crate::signals::{self, Hangups};
-use crate::{supervisor, telemetry};
+use crate::{descriptors, supervisor, telemetry};
 
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
     telemetry::start(&args.log_level, args.log_format())?;
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

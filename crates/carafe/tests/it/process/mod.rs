@@ -5,6 +5,7 @@ mod backup;
 mod command_line;
 mod config;
 mod crash;
+mod doctor;
 mod export;
 mod full_disk;
 mod handover;
