@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::nodes::Balancer;
 use super::start::free_port;
 use super::{Client, Folder, PATIENCE, Process, eventually};
 
@@ -25,7 +26,45 @@ fn serve_on(folder: &Folder, listener: &TcpListener, options: &[&str]) -> Proces
     Process::start(command)
 }
 
-/// Creates records until `stop`, and gives their ids. Every request must be answered.
+/// Clients that create records, each of whose requests must be answered.
+struct Load {
+    stop: Arc<AtomicBool>,
+    written: Arc<AtomicUsize>,
+    clients: JoinSet<Vec<i64>>,
+}
+
+impl Load {
+    fn start(base: &str, clients: usize) -> Self {
+        let mut load = Self {
+            stop: Arc::default(),
+            written: Arc::default(),
+            clients: JoinSet::new(),
+        };
+        for name in 0..clients {
+            let (stop, written) = (load.stop.clone(), load.written.clone());
+            load.clients
+                .spawn(write_on(Client::new(base), name, stop, written));
+        }
+        load
+    }
+
+    async fn go_on(&self, writes: usize) {
+        let goal = self.written.load(Ordering::Relaxed) + writes;
+        eventually("more writes", PATIENCE, async || {
+            (self.written.load(Ordering::Relaxed) >= goal).then_some(())
+        })
+        .await;
+    }
+
+    /// The ids of all records that were made, in order.
+    async fn end(self) -> Vec<i64> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut ids = self.clients.join_all().await.concat();
+        ids.sort_unstable();
+        ids
+    }
+}
+
 async fn write_on(
     client: Client,
     name: usize,
@@ -45,6 +84,15 @@ async fn write_on(
     ids
 }
 
+fn ids_in(folder: &Folder) -> Vec<i64> {
+    let database = folder.database();
+    let mut all = database
+        .prepare("SELECT id FROM notes ORDER BY id")
+        .unwrap();
+    let ids = all.query_map([], |row| row.get(0)).unwrap();
+    ids.map(Result::unwrap).collect()
+}
+
 #[tokio::test]
 async fn servers_take_turns_on_one_socket_without_a_failed_request() {
     let folder = Folder::notes();
@@ -56,51 +104,46 @@ async fn servers_take_turns_on_one_socket_without_a_failed_request() {
         "the socket's address, not that of --port"
     );
 
-    let (stop, written) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicUsize::new(0)),
-    );
-    let mut clients = JoinSet::new();
-    for name in 0..8 {
-        clients.spawn(write_on(
-            Client::new(&base),
-            name,
-            stop.clone(),
-            written.clone(),
-        ));
-    }
-    let some_more = async || {
-        let goal = written.load(Ordering::Relaxed) + 50;
-        eventually("fifty more writes", PATIENCE, async || {
-            (written.load(Ordering::Relaxed) >= goal).then_some(())
-        })
-        .await;
-    };
+    let load = Load::start(&base, 8);
     for _ in 0..2 {
-        some_more().await;
+        load.go_on(50).await;
         let next = serve_on(&folder, &listener, &["--stop-delay", "1"]);
-        server.signal("TERM");
-        let (status, _) = tokio::task::spawn_blocking(|| server.ended())
-            .await
-            .unwrap();
-        assert!(status.success(), "{status}");
-        some_more().await;
+        tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
+        load.go_on(50).await;
         server = next;
     }
-    stop.store(true, Ordering::Relaxed);
-    let mut ids = clients.join_all().await.concat();
-    ids.sort_unstable();
-    let mut there = Vec::new();
-    let mut statement = folder.database();
-    let transaction = statement.transaction().unwrap();
-    let mut rows = transaction
-        .prepare("SELECT id FROM notes ORDER BY id")
-        .unwrap();
-    for id in rows.query_map([], |row| row.get::<_, i64>(0)).unwrap() {
-        there.push(id.unwrap());
-    }
-    assert_eq!(there, ids);
+    let made = load.end().await;
+    assert_eq!(ids_in(&folder), made);
     server.stop();
+}
+
+/// The balancer asks for `/health/ready`, and sends requests elsewhere before a server is gone.
+#[tokio::test]
+async fn servers_are_replaced_behind_a_balancer_without_a_failed_request() {
+    let folder = Folder::notes();
+    let serve = |port: u16| {
+        let port = port.to_string();
+        Process::start(folder.command(&["serve", "--port", &port, "--stop-delay", "2"]))
+    };
+    let ports = [free_port(), free_port()];
+    let mut servers = Vec::from(ports.map(serve));
+    let balancer = Balancer::start(&folder, &ports);
+    let client = Client::new(&balancer.base);
+    eventually("an answer", PATIENCE, async || {
+        client.send("GET", "/health/ready", None).await
+    })
+    .await;
+    let load = Load::start(&balancer.base, 8);
+    for port in ports {
+        load.go_on(50).await;
+        let old = servers.remove(0);
+        tokio::task::spawn_blocking(|| old.stop()).await.unwrap();
+        servers.push(serve(port));
+    }
+    load.go_on(50).await;
+    let made = load.end().await;
+    assert_eq!(ids_in(&folder), made);
+    drop(balancer);
 }
 
 #[tokio::test]

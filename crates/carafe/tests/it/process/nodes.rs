@@ -29,13 +29,13 @@ fn node(folder: &Folder, database: &str, port: u16, more: &[&str]) -> Process {
 }
 
 /// HAProxy before several ports, in turn, as Debian has it.
-struct Balancer {
+pub(super) struct Balancer {
     child: Child,
-    base: String,
+    pub(super) base: String,
 }
 
 impl Balancer {
-    fn start(folder: &Folder, ports: &[u16]) -> Self {
+    pub(super) fn start(folder: &Folder, ports: &[u16]) -> Self {
         let port = free_port();
         let servers: String = ports
             .iter()
@@ -44,7 +44,7 @@ impl Balancer {
         let configuration = format!(
             "defaults\n    mode http\n    timeout connect 2s\n    timeout client 30s\n    \
              timeout server 30s\n    retries 5\n    option redispatch 1\n    retry-on conn-failure\n    \
-             option http-server-close\n\
+             option http-server-close\n    option httpchk GET /health/ready\n\
              listen carafe\n    bind 127.0.0.1:{port}\n    balance roundrobin\n{servers}"
         );
         folder.write("haproxy.cfg", &configuration);
