@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::config;
 use crate::export::sentry::Dsn;
@@ -150,7 +151,31 @@ pub enum Command {
     /// A record comes back with what its deletion took along.
     #[command(override_usage = RESTORE_USAGE)]
     Restore(Restore),
+    /// Print a script that has a shell complete commands and options
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual pages, one a command
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The folder to write to, made if it is not there; pages of before are replaced
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  carafe completions bash > ~/.local/share/bash-completion/completions/carafe
+  carafe completions fish > ~/.config/fish/completions/carafe.fish
+  carafe completions zsh > /usr/local/share/zsh/site-functions/_carafe";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  carafe man ~/.local/share/man/man1";
 
 const RESTORE_USAGE: &str = "\
 carafe restore [OPTIONS] <FILE>

@@ -2,9 +2,11 @@
 
 pub(crate) mod backup;
 mod check;
+mod completions;
 mod config;
 mod doctor;
 mod inspect;
+mod man;
 pub(crate) mod migrate;
 mod new;
 mod openapi;
@@ -59,6 +61,8 @@ pub fn run(args: Args, settings: &[Setting]) -> Result<()> {
             Some((target, key, output)) => record::restore(&target, key, &output),
             None => backup::restore(&args),
         },
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man { folder } => man::run(&folder),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod backup;
 mod command_line;
+mod completions;
 mod config;
 mod crash;
 mod doctor;
