@@ -10,6 +10,7 @@ mod doctor;
 mod export;
 mod full_disk;
 mod handover;
+mod hosts;
 mod inspect;
 mod log;
 mod metrics;
@@ -23,6 +24,7 @@ mod slow;
 mod start;
 mod stop;
 mod syncs;
+mod systemd;
 mod tls;
 
 use std::io::{BufRead, BufReader, Read};
@@ -311,6 +313,11 @@ fn address(text: &str) -> Option<String> {
     let start = text[..middle].rfind(ends).map_or(0, |end| end + 1);
     let end = text[middle + 3..].find(ends)?;
     Some(text[start..middle + 3 + end].to_owned())
+}
+
+/// A file of the repository.
+pub(crate) fn shipped(name: &str) -> String {
+    std::fs::read_to_string(workspace().join(name)).unwrap()
 }
 
 /// What a process prints, as it prints it.
