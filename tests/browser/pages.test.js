@@ -117,11 +117,18 @@ const NOTES = {
     return html;
   }),
   problem: filled(at("/problems/validation")),
+  docs: filled(at("/docs")),
+  "docs opened": filled(async (page, server) => {
+    const html = await at("/docs")(page, server);
+    await page.evaluate(() => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+    return html;
+  }),
 };
 
 const EVERYTHING = {
   "everything home": filled(at("/")),
   "everything list": filled(at("/things")),
+  "everything docs": filled(at("/docs")),
   "everything detail": filled(at("/things/1")),
   "everything detail bare": filled(at("/things/2")),
   "everything new": filled(at("/things/new")),

@@ -10,6 +10,8 @@ mod schema;
 mod text;
 pub mod tree;
 
+use std::collections::BTreeSet;
+
 use carafe_model::schema::Schema;
 
 use self::operation::{ALWAYS, Place};
@@ -61,6 +63,7 @@ pub fn document(schema: &Schema, public_url: Option<&str>) -> Object {
         .with("schemas", components)
         .with("responses", response::refusals(&statuses))
         .with("headers", response::headers());
+    let components = used(&paths, &components);
     Object::new()
         .with("openapi", VERSION)
         .with("jsonSchemaDialect", DIALECT)
@@ -80,6 +83,45 @@ pub fn document(schema: &Schema, public_url: Option<&str>) -> Object {
 #[must_use]
 pub fn to_json(schema: &Schema, public_url: Option<&str>) -> Vec<u8> {
     serde_json::to_vec(&document(schema, public_url)).expect("a tree can be written")
+}
+
+/// The components that `paths` refer to, or that those refer to.
+fn used(paths: &Object, components: &Object) -> Object {
+    let mut known = BTreeSet::new();
+    paths.references(&mut known);
+    let mut waiting: Vec<&str> = known.iter().copied().collect();
+    while let Some(target) = waiting.pop() {
+        let mut found = BTreeSet::new();
+        if let Some(component) = component(components, target) {
+            component.references(&mut found);
+        }
+        waiting.extend(found.into_iter().filter(|target| known.insert(target)));
+    }
+    let kinds = components.iter().map(|(kind, members)| {
+        let members = match members {
+            Json::Object(members) => members.clone(),
+            _ => Object::new(),
+        };
+        let is_known = |name: &str| known.contains(format!("#/components/{kind}/{name}").as_str());
+        let kept = members.iter().filter(|(name, _)| is_known(name));
+        let kept: Object = kept
+            .map(|(name, component)| (name.to_owned(), component.clone()))
+            .collect();
+        (kind.to_owned(), kept)
+    });
+    kinds.collect()
+}
+
+/// What a reference such as `#/components/schemas/Note` leads to.
+fn component<'a>(components: &'a Object, target: &str) -> Option<&'a Object> {
+    let (kind, name) = target.strip_prefix("#/components/")?.split_once('/')?;
+    let Json::Object(kind) = components.get(kind)? else {
+        return None;
+    };
+    match kind.get(name)? {
+        Json::Object(component) => Some(component),
+        _ => None,
+    }
 }
 
 fn info(schema: &Schema) -> Object {

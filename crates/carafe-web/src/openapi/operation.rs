@@ -359,7 +359,7 @@ impl Place<'_> {
             None => reference(&format!("New{}", self.component())),
         };
         operation.body = Some(json(body));
-        let created = created_reply(&resource.reply, self.whole(), one);
+        let created = created_reply(self.either(), &resource.reply, self.whole(), one);
         operation
             .replies
             .push((201, self.with_links(created, at_item)));
@@ -507,9 +507,14 @@ impl Place<'_> {
             None => reference(&format!("{}Input", self.component())),
         };
         operation.body = Some(json(body));
-        operation.replies = Self::changed(resource.reply.replaced.as_deref(), self.whole());
+        operation.replies = self.changed(resource.reply.replaced.as_deref(), self.whole());
         if resource.put == Put::Upsert {
-            let created = created_reply(&resource.reply, self.whole(), &resource.label);
+            let created = created_reply(
+                self.either(),
+                &resource.reply,
+                self.whole(),
+                &resource.label,
+            );
             operation.replies.insert(0, (201, created));
         }
         operation
@@ -522,10 +527,19 @@ impl Place<'_> {
         ]
     }
 
+    /// How a sentence or a body are told apart: a record is never taken for a sentence, while a
+    /// document may look like one.
+    fn either(&self) -> &'static str {
+        match self.resource.members {
+            Some(_) => "anyOf",
+            None => "oneOf",
+        }
+    }
+
     /// The replies to a change.
-    fn changed(text: Option<&str>, content: Object) -> Vec<(u16, Object)> {
+    fn changed(&self, text: Option<&str>, content: Object) -> Vec<(u16, Object)> {
         let headers = &[Header::Etag, Header::PreferenceApplied];
-        let body = or_message(text, content);
+        let body = or_message(self.either(), text, content);
         vec![
             (200, reply("Changed", headers, Some(json(body)))),
             (
@@ -568,9 +582,14 @@ impl Place<'_> {
             Object::new().with("schema", json_patch),
         );
         operation.body = Some(body);
-        operation.replies = Self::changed(resource.reply.updated.as_deref(), self.whole());
+        operation.replies = self.changed(resource.reply.updated.as_deref(), self.whole());
         if resource.put == Put::Upsert {
-            let created = created_reply(&resource.reply, self.whole(), &resource.label);
+            let created = created_reply(
+                self.either(),
+                &resource.reply,
+                self.whole(),
+                &resource.label,
+            );
             operation.replies.insert(0, (201, created));
         }
         operation
@@ -586,7 +605,7 @@ impl Place<'_> {
             &statuses,
         );
         operation.parameters.extend(self.write_parameters());
-        operation.replies = deleted_replies(&resource.reply.deleted, self.whole());
+        operation.replies = deleted_replies(self.either(), &resource.reply.deleted, self.whole());
         operation
     }
 
@@ -711,15 +730,21 @@ impl Place<'_> {
                         members.reply.replaced.as_deref()
                     };
                     operation.body = Some(body);
-                    operation.replies = Self::changed(text, value.clone());
+                    operation.replies = self.changed(text, value.clone());
                     if resource.put == Put::Upsert {
-                        let created = created_reply(&members.reply, value.clone(), &members.label);
+                        let created = created_reply(
+                            self.either(),
+                            &members.reply,
+                            value.clone(),
+                            &members.label,
+                        );
                         operation.replies.insert(0, (201, created));
                     }
                 }
                 _ => {
                     operation.parameters.extend(self.write_parameters());
-                    operation.replies = deleted_replies(&members.reply.deleted, value.clone());
+                    operation.replies =
+                        deleted_replies(self.either(), &members.reply.deleted, value.clone());
                 }
             }
             item.set(verb(method), operation.object());
@@ -814,27 +839,24 @@ fn said(text: &str) -> Object {
 }
 
 /// The content, or the declaration's sentence in its place where the client does not prefer it.
-fn or_message(text: Option<&str>, content: Object) -> Object {
+fn or_message(either: &'static str, text: Option<&str>, content: Object) -> Object {
     match text {
         None => content,
-        Some(_) => Object::new().with("anyOf", vec![reference("Message"), content]),
+        Some(_) => Object::new().with(either, vec![reference("Message"), content]),
     }
 }
 
-fn created_reply(texts: &Reply, content: Object, label: &str) -> Object {
+fn created_reply(either: &'static str, texts: &Reply, content: Object, label: &str) -> Object {
     let headers = &[Header::Etag, Header::Location, Header::PreferenceApplied];
-    let body = or_message(texts.created.as_deref(), content);
+    let body = or_message(either, texts.created.as_deref(), content);
     reply(format!("{label} is created"), headers, Some(json(body)))
 }
 
-fn deleted_replies(deleted: &Deleted, content: Object) -> Vec<(u16, Object)> {
+fn deleted_replies(either: &'static str, deleted: &Deleted, content: Object) -> Vec<(u16, Object)> {
     let headers = &[Header::PreferenceApplied];
     let (body, words) = match deleted {
         Deleted::Nothing | Deleted::Record => (content, "Deleted; what was there"),
-        Deleted::Message(_) => (
-            Object::new().with("anyOf", vec![reference("Message"), content]),
-            "Deleted",
-        ),
+        Deleted::Message(text) => (or_message(either, Some(text), content), "Deleted"),
     };
     vec![
         (200, reply(words, headers, Some(json(body)))),

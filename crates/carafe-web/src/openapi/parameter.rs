@@ -45,7 +45,7 @@ pub(super) fn paging(resource: &Resource, per_page: u64, per_page_max: u64) -> V
     let number = |max: u64, default: u64| {
         let schema = match lenient {
             // What is no number in the range counts as one that is.
-            true => Object::new().with("type", vec!["integer", "string"]),
+            true => Object::new(),
             false => typed("integer", false)
                 .with("minimum", 1_i64)
                 .with("maximum", i64::try_from(max).unwrap_or(i64::MAX)),

@@ -140,7 +140,6 @@ impl Header {
 }
 
 /// The header fields that replies refer to.
-#[must_use]
 pub(super) fn headers() -> Object {
     let id = typed("string", false).with("format", "uuid");
     let id = Object::new()

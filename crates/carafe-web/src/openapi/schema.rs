@@ -106,7 +106,12 @@ pub(super) fn input(resource: &Resource, purpose: Purpose) -> Object {
             required.push(name.clone());
         }
         let removable = matches!(purpose, Purpose::Merge { .. }) && field.default.is_some();
-        properties.set(name, sent(field, field.optional || removable));
+        let mut value = sent(field, field.optional || removable);
+        // What is not sent in a merge patch stays.
+        if let (Some(default), Purpose::Create | Purpose::Replace) = (&field.default, purpose) {
+            value.set("default", json(field, default));
+        }
+        properties.set(name, value);
     }
     properties.set("deleted_at", ignored("Ignored where it is sent"));
     if resource.links {
@@ -131,8 +136,9 @@ pub(super) fn input(resource: &Resource, purpose: Purpose) -> Object {
 /// The body that restores a deleted record.
 #[must_use]
 pub(super) fn restoration(resource: &Resource) -> Object {
-    let null = Object::new()
-        .with("type", "null")
+    // Not of the type `null`, which generators of clients do not know by itself.
+    let null = typed("string", true)
+        .with("enum", vec![Json::Null])
         .with("description", "Null restores the record");
     Object::new()
         .with("type", "object")
@@ -264,9 +270,6 @@ pub(super) fn sent(field: &Field, nullable: bool) -> Object {
         schema.set("format", "password");
     }
     limits(field, &mut schema);
-    if let Some(default) = &field.default {
-        schema.set("default", json(field, default));
-    }
     schema
 }
 

@@ -2,6 +2,7 @@
 //! fields as declared, `GET` before `DELETE`.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -67,6 +68,16 @@ impl Object {
         self.0.iter().map(|(name, value)| (&**name, value))
     }
 
+    /// Every reference (`$ref`) in the object, however deep.
+    pub fn references<'a>(&'a self, found: &mut BTreeSet<&'a str>) {
+        for (name, value) in self.iter() {
+            match value {
+                Json::Text(target) if name == "$ref" => drop(found.insert(target)),
+                value => value.references(found),
+            }
+        }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -80,6 +91,16 @@ impl<N: Into<Cow<'static, str>>, V: Into<Json>> FromIterator<(N, V)> for Object 
             object.set(name, value);
         }
         object
+    }
+}
+
+impl Json {
+    fn references<'a>(&'a self, found: &mut BTreeSet<&'a str>) {
+        match self {
+            Json::Object(object) => object.references(found),
+            Json::Array(items) => items.iter().for_each(|item| item.references(found)),
+            Json::Null | Json::Boolean(_) | Json::Number(_) | Json::Text(_) => {}
+        }
     }
 }
 
