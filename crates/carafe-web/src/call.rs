@@ -33,7 +33,7 @@ pub struct Call {
     /// Whether the client's connection is encrypted, by us or by a declared proxy.
     pub secure: bool,
     /// The address that the connection came in at.
-    pub local: Option<std::net::SocketAddr>,
+    pub local: Option<std::net::IpAddr>,
 }
 
 impl Call {

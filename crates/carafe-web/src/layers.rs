@@ -37,7 +37,9 @@ pub struct Connection {
     /// Encrypted, by us or by a declared proxy.
     pub secure: bool,
     /// The address that was connected to.
-    pub local: Option<std::net::SocketAddr>,
+    pub local: Option<std::net::IpAddr>,
+    /// The address of the client, behind declared proxies.
+    pub client: Option<std::net::IpAddr>,
 }
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
@@ -50,7 +52,7 @@ pub async fn handle<B: Body>(
     let refusal = wire::refuse_early(&request);
     let server_wide = wire::is_server_wide(&request);
     let (parts, mut body) = request.into_parts();
-    let Connection { secure, local } = connection;
+    let Connection { secure, local, .. } = connection;
     let call = Call {
         actor: Actor::Anonymous,
         id: app.ids.next(app.service.clock()),

@@ -19,6 +19,7 @@ pub mod exchange;
 mod field_value;
 pub mod flash;
 pub mod form;
+pub mod forwarded;
 pub mod headers;
 pub mod health;
 pub mod id;

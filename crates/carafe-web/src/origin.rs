@@ -1,5 +1,7 @@
 //! The address under which a client knows this server.
 
+use std::net::IpAddr;
+
 use crate::call::Call;
 use crate::wire;
 
@@ -17,9 +19,10 @@ pub fn of(call: &Call) -> Option<String> {
         .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
         .map_or(host, |(name, _)| name);
     let loopback = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
-    let bound = call
-        .local
-        .is_some_and(|local| host == local.to_string() || name == local.ip().to_string());
+    let bound = call.local.is_some_and(|local| match local {
+        IpAddr::V4(local) => name == local.to_string(),
+        IpAddr::V6(local) => name == format!("[{local}]"),
+    });
     let scheme = if call.secure { "https" } else { "http" };
     (loopback || bound).then(|| format!("{scheme}://{host}"))
 }

@@ -275,4 +275,5 @@ fn require(schema: &Schema, resource: &str) -> Result<()> {
 pub(crate) const IN_PROCESS: Connection = Connection {
     secure: false,
     local: None,
+    client: None,
 };

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use carafe_web::forwarded::Proxies;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -318,6 +319,10 @@ pub struct Serve {
     /// balancer to notice
     #[arg(long, env = "STOP_DELAY", value_name = "SECONDS", default_value_t = 0)]
     pub stop_delay: u32,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses and networks
+    /// with commas between, such as 127.0.0.1,10.0.0.0/8
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "NETWORKS")]
+    pub trusted_proxies: Option<Proxies>,
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// A streaming replica of a database on PostgreSQL, which what only reads may go to; a client

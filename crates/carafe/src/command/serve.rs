@@ -10,12 +10,12 @@ use carafe_service::clock::Clock;
 use carafe_store::store::Database;
 use carafe_web::exchange::Observers;
 use carafe_web::health::Health;
-use carafe_web::layers::{self, Connection};
+use carafe_web::layers;
 use carafe_web::pages::site::Site;
 use carafe_web::server::{Peer, Server};
 use carafe_web::sign::SecretKey;
 use carafe_web::tls::Tls;
-use http::Request;
+use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 
 use crate::announcer::Announcer;
@@ -97,26 +97,27 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         .public_url
         .as_ref()
         .is_some_and(|url| url.starts_with("https://"));
-    let connection = move |peer: Peer| Connection {
-        secure: secure || peer.is_encrypted,
-        local: Some(peer.local),
-    };
     let stop = async move {
         signals::stopped().await;
         health.stop();
         supervisor::tell("STOPPING=1");
     };
+    let proxies = args.trusted_proxies.clone().unwrap_or_default();
+    let connection =
+        move |peer: Peer, headers: &HeaderMap| proxies.connection(peer, headers, secure);
     match has_routes {
         false => {
-            let handler = move |request, peer| {
-                layers::handle(current.load().app.clone(), request, connection(peer))
+            let handler = move |request: Request<Incoming>, peer| {
+                let connection = connection(peer, request.headers());
+                layers::handle(current.load().app.clone(), request, connection)
             };
             server.serve(handler, stop).await;
         }
         true => {
             let handler = move |request: Request<Incoming>, peer| {
                 let served = Served::clone(&current.load());
-                served.answer(request.map(Body::new), connection(peer))
+                let connection = connection(peer, request.headers());
+                served.answer(request.map(Body::new), connection)
             };
             server.serve(handler, stop).await;
         }

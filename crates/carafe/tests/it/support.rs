@@ -296,7 +296,8 @@ impl TestApp {
         let handler = move |request, peer: Peer| {
             let connection = Connection {
                 secure,
-                local: Some(peer.local),
+                local: Some(peer.local.ip()),
+                client: Some(peer.remote.ip()),
             };
             layers::handle(served.clone(), request, connection)
         };

@@ -17,6 +17,7 @@ mod metrics;
 mod migrate;
 mod moves;
 mod nodes;
+mod proxy;
 mod reload;
 mod restart;
 mod second_process;
