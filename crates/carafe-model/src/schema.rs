@@ -97,6 +97,19 @@ pub struct Limits {
     pub request_time_max: Duration,
     /// Nesting of arrays and objects in a JSON body.
     pub json_depth_max: usize,
+    /// What one client may send; more is 429.
+    pub rate: Option<Rate>,
+    /// The same for requests that write.
+    pub write_rate: Option<Rate>,
+}
+
+/// So many requests in a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// At least 1.
+    pub requests: u32,
+    /// A second, a minute or an hour.
+    pub period: Duration,
 }
 
 impl Default for Limits {
@@ -107,6 +120,8 @@ impl Default for Limits {
             documents_max: 10_000,
             request_time_max: Duration::from_secs(30),
             json_depth_max: 64,
+            rate: None,
+            write_rate: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::json::Encoder;
 use crate::openapi;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
+use crate::rate::Rates;
 use crate::sign::SecretKey;
 
 /// One declaration, served. Requests share it by `Arc`; a changed declaration is a new one.
@@ -30,6 +31,8 @@ pub struct App {
     pub patterns: Patterns,
     pub observers: Observers,
     pub health: Arc<Health>,
+    /// How many requests a client may send.
+    pub rates: Rates,
     /// The pages; templates and files are read when they are made.
     pub site: Site,
     /// Signs cookies; the same for every process of one application.
@@ -54,6 +57,7 @@ impl App {
     pub fn new(service: Service, site: Site, key: SecretKey, public_url: Option<String>) -> Self {
         let schema = service.schema().clone();
         let plans = schema.resources.iter().map(Plan::new).collect();
+        let rates = Rates::new(&schema.limits);
         let patterns = Patterns::new(&schema, &site.own.paths());
         Self {
             schema,
@@ -64,6 +68,7 @@ impl App {
             patterns,
             observers: Observers::default(),
             health: Arc::default(),
+            rates,
             site,
             key,
             public_url,

@@ -38,11 +38,12 @@ pub enum Kind {
     Referenced,
     Stale,
     PreconditionRequired,
+    RateLimited,
     Storage,
 }
 
 impl Kind {
-    pub const NAMED: [Kind; 12] = [
+    pub const NAMED: [Kind; 13] = [
         Kind::MalformedJson,
         Kind::Validation,
         Kind::BadParameter,
@@ -54,6 +55,7 @@ impl Kind {
         Kind::Referenced,
         Kind::Stale,
         Kind::PreconditionRequired,
+        Kind::RateLimited,
         Kind::Storage,
     ];
 
@@ -73,6 +75,7 @@ impl Kind {
             Kind::Referenced => "referenced",
             Kind::Stale => "stale",
             Kind::PreconditionRequired => "precondition-required",
+            Kind::RateLimited => "rate-limited",
             Kind::Storage => "storage",
         })
     }
@@ -92,6 +95,7 @@ impl Kind {
             Kind::Referenced => "Other records refer to this one",
             Kind::Stale => "The record has changed",
             Kind::PreconditionRequired => "A precondition is required",
+            Kind::RateLimited => "Too many requests",
             Kind::Storage => "Nothing can be stored now",
         }
     }
@@ -140,6 +144,10 @@ impl Kind {
             Kind::PreconditionRequired => {
                 "This resource takes a change only with an If-Match header field that holds the entity tag (ETag) of \
                  the version that was read, so that nobody's change is overwritten unseen."
+            }
+            Kind::RateLimited => {
+                "More requests came from your address than the server takes in a time. Retry-After has the seconds \
+                 until it takes another one, and RateLimit-Policy how many it takes in how many seconds."
             }
             Kind::Storage => {
                 "The server has no space left or cannot reach its database. Nothing was stored."

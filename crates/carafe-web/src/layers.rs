@@ -24,6 +24,7 @@ use crate::content_type::ContentType;
 use crate::error::{self, Kind, Problem};
 use crate::exchange::{Cause, Exchange};
 use crate::negotiate::{Accept, AcceptEncoding, Coding};
+use crate::rate::Admission;
 use crate::route::{self, ApiPlace, Errors, Found, PagePlace, Place};
 use crate::{coding, cors, headers, position, problem, wire};
 
@@ -52,7 +53,11 @@ pub async fn handle<B: Body>(
     let refusal = wire::refuse_early(&request);
     let server_wide = wire::is_server_wide(&request);
     let (parts, mut body) = request.into_parts();
-    let Connection { secure, local, .. } = connection;
+    let Connection {
+        secure,
+        local,
+        client,
+    } = connection;
     let call = Call {
         actor: Actor::Anonymous,
         id: app.ids.next(app.service.clock()),
@@ -72,8 +77,13 @@ pub async fn handle<B: Body>(
         .as_ref()
         .map(|metrics| metrics.begin());
     let pattern = call.app.patterns.of(&call.app.schema, place.as_ref());
+    let admission = match place {
+        Some(Place::Static(_) | Place::Problem(_) | Place::Health(_)) => Admission::default(),
+        _ => call.app.rates.admit(client, call.method()),
+    };
     let outcome = match refusal {
         Some(refusal) => Err(early(refusal)),
+        None if admission.is_refused() => Err(admission.to_problem()),
         None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),
         None if call.app.service.has_replica() => {
             Box::pin(beside_replica(&call, &mut place, &mut body)).await
@@ -82,6 +92,7 @@ pub async fn handle<B: Body>(
     };
     let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
     finish(&call, api, &mut response);
+    call.app.rates.set(&admission, response.headers_mut());
     if api {
         let deprecated = call.app.patterns.deprecated(pattern, call.path());
         deprecated.add(response.headers_mut());
@@ -137,11 +148,13 @@ where
         .metrics
         .as_ref()
         .map(|metrics| metrics.begin());
+    let admission = app.rates.admit(connection.client, &method);
     let answer = pin!(async {
         let path = percent_encoding::percent_decode_str(request.uri().path());
         let is_text = path.decode_utf8().is_ok();
         match wire::refuse_early(&request) {
             Some(refusal) => Err(early(refusal)),
+            None if admission.is_refused() => Err(admission.to_problem()),
             None if !is_text => Err(Problem::not_found()),
             None => Ok(route(request).await),
         }
@@ -171,6 +184,7 @@ where
         .metrics
         .as_ref()
         .map(|metrics| metrics.route(pattern));
+    app.rates.set(&admission, response.headers_mut());
     let exchange = Exchange {
         app: &app,
         id,

@@ -37,6 +37,7 @@ pub mod position;
 pub mod prefer;
 pub mod problem;
 pub mod query;
+pub mod rate;
 pub mod route;
 pub mod server;
 pub mod sign;

@@ -7,13 +7,14 @@ use toml::de::DeValue;
 
 use super::walker::{Item, Section, refuse};
 use crate::problem::Problem;
-use crate::schema::Limits;
+use crate::schema::{Limits, Rate};
 
 const BODY_BYTES: RangeInclusive<u64> = 1024..=1024 * 1024 * 1024;
 const REQUEST_MILLISECONDS: RangeInclusive<u64> = 1000..=3_600_000;
 pub(super) const PAGE_SIZE: RangeInclusive<usize> = 1..=10_000;
 const DOCUMENTS: RangeInclusive<usize> = 1..=1_000_000;
 const DEPTH: RangeInclusive<usize> = 1..=128;
+const RATE: RangeInclusive<u32> = 1..=1_000_000;
 
 /// Bytes of each unit, in small letters.
 const SIZES: [(&str, u64); 7] = [
@@ -37,7 +38,15 @@ const TIMES: [(&str, u64); 5] = [
 
 /// Reads the table `limits`.
 pub(super) fn read(section: &Section<'_>, problems: &mut Vec<Problem>) -> Limits {
-    const SETTINGS: [&str; 5] = ["body", "page_size", "documents", "request", "depth"];
+    const SETTINGS: [&str; 7] = [
+        "body",
+        "page_size",
+        "documents",
+        "request",
+        "depth",
+        "rate",
+        "write_rate",
+    ];
     section.refuse_unknown(&SETTINGS, problems, |_| None);
     let mut limits = Limits::default();
     if let Some(bytes) = section.item("body").and_then(|item| body(&item, problems)) {
@@ -59,7 +68,53 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Vec<Problem>) -> Limits
             *limit = value;
         }
     }
+    for (name, limit) in [
+        ("rate", &mut limits.rate),
+        ("write_rate", &mut limits.write_rate),
+    ] {
+        *limit = section.item(name).and_then(|item| rate(&item, problems));
+    }
     limits
+}
+
+fn rate(item: &Item<'_>, problems: &mut Vec<Problem>) -> Option<Rate> {
+    const EXAMPLE: &str = "\"100/minute\"";
+    let text = item.text_like(EXAMPLE, problems)?;
+    let Some((requests, period)) = parse_rate(text) else {
+        return refuse(
+            problems,
+            item.problem(
+                format!("`{}` must be a number a second, minute or hour", item.name),
+                "not understood",
+            )
+            .hint(format!("write it like `{} = {EXAMPLE}`", item.name)),
+        );
+    };
+    match u32::try_from(requests) {
+        Ok(requests) if RATE.contains(&requests) => Some(Rate { requests, period }),
+        _ => refuse(
+            problems,
+            item.problem(
+                format!("`{}` must be from 1 to 1000000", item.name),
+                "out of range",
+            ),
+        ),
+    }
+}
+
+/// Reads a number and its time: `100/minute`.
+fn parse_rate(text: &str) -> Option<(u64, Duration)> {
+    let (number, period) = text.split_once('/')?;
+    let number = number.trim();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = match period.trim() {
+        "s" | "second" => 1,
+        "m" | "min" | "minute" => 60,
+        "h" | "hour" => 3600,
+        _ => return None,
+    };
+    let number = number.parse().unwrap_or(u64::MAX);
+    is_number.then_some((number, Duration::from_secs(seconds)))
 }
 
 fn body(item: &Item<'_>, problems: &mut Vec<Problem>) -> Option<usize> {
@@ -147,5 +202,24 @@ mod tests {
         }
         assert_eq!(parse("30s", &TIMES), Some(30_000));
         assert_eq!(parse("2 min", &TIMES), Some(120_000));
+    }
+
+    #[test]
+    fn rates_are_numbers_in_a_time() {
+        for (text, expected) in [
+            ("100/minute", Some((100, 60))),
+            ("5 / s", Some((5, 1))),
+            ("1/hour", Some((1, 3600))),
+            ("99999999999999999999/h", Some((u64::MAX, 3600))),
+            ("100", None),
+            ("100/day", None),
+            ("/minute", None),
+            ("-1/minute", None),
+            ("+1/minute", None),
+            ("1.5/second", None),
+        ] {
+            let expected = expected.map(|(number, time)| (number, Duration::from_secs(time)));
+            assert_eq!(parse_rate(text), expected, "rate: {text:?}");
+        }
     }
 }

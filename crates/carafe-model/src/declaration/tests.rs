@@ -14,7 +14,7 @@ use crate::problem::{Problem, render};
 use crate::resource::{
     AfterCreate, Column, Delete, Deleted, Lists, Method, Order, Put, Resource, Strictness,
 };
-use crate::schema::{Cors, Limits, Schema};
+use crate::schema::{Cors, Limits, Rate, Schema};
 use crate::value::Value;
 
 const SMALLEST: &str = r#"
@@ -68,6 +68,8 @@ page_size = 50
 documents = 500
 request = "1 min"
 depth = 32
+rate = "100/minute"
+write_rate = "10/second"
 
 [resources.people]
 key = { field = "id", type = "uuid" }
@@ -252,6 +254,14 @@ fn the_application_says_how_it_is_served() {
         documents_max: 500,
         request_time_max: Duration::from_secs(60),
         json_depth_max: 32,
+        rate: Some(Rate {
+            requests: 100,
+            period: Duration::from_secs(60),
+        }),
+        write_rate: Some(Rate {
+            requests: 10,
+            period: Duration::from_secs(1),
+        }),
     };
     assert_eq!(schema.limits, limits);
     let found: Vec<_> = schema
@@ -549,6 +559,9 @@ fn mistakes_of_the_application_are_explained() {
         ("[limits]\nrequest = '1ms'", (2, 11), "from 1s to 1h", ""),
         ("[limits]\npage_size = 0", (2, 13), "from 1 to 10000", ""),
         ("[limits]\ndepth = 1.5", (2, 9), "a whole number", "depth = 10"),
+        ("[limits]\nrate = 100", (2, 8), "must be text", "rate = \"100/minute\""),
+        ("[limits]\nrate = '100/fortnight'", (2, 8), "a number a second", "100/minute"),
+        ("[limits]\nwrite_rate = '0/s'", (2, 14), "from 1 to 1000000", ""),
         ("[limits]\nbodysize = 1", (2, 1), "no setting `bodysize`", "body"),
         ("resources.api.fields.a.type = 'string'", (1, 11), "Carafe's own", "another name"),
         ("resources.total.fields.a.type = 'string'", (1, 11), "a list has a member", "another name"),

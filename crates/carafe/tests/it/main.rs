@@ -28,6 +28,7 @@ mod patches;
 mod postgres;
 mod process;
 mod properties;
+mod rates;
 mod resources;
 mod retries;
 mod sameness;

@@ -2,6 +2,40 @@
 
 use super::{Folder, Process};
 
+const DECLARATION: &str = r#"
+[limits]
+rate = "1/hour"
+[resources.marks.fields]
+title = { type = "string" }
+"#;
+
+async fn get(server: &Process, forwarded: &str) -> reqwest::Response {
+    let request = reqwest::Client::new().get(format!("{}/api/marks", server.base));
+    let request = request.header("x-forwarded-for", forwarded);
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_client_is_told_apart_by_declared_proxies_only() {
+    let folder = Folder::new(DECLARATION);
+    // What is forged is left of what the proxy has added.
+    let requests = [
+        ("192.0.2.1", [200, 200]),
+        ("192.0.2.2", [429, 200]),
+        ("192.0.2.3, 192.0.2.1", [429, 429]),
+        ("192.0.2.1, 192.0.2.4", [429, 200]),
+    ];
+    for (number, proxies) in ["192.0.2.0/24", "127.0.0.0/8"].into_iter().enumerate() {
+        let server =
+            Process::start(folder.command(&["serve", "--port=0", "--trusted-proxies", proxies]));
+        for (forwarded, expected) in requests {
+            let reply = get(&server, forwarded).await;
+            assert_eq!(reply.status(), expected[number], "{proxies}: {forwarded}");
+        }
+        server.stop();
+    }
+}
+
 #[tokio::test]
 async fn https_is_believed_from_declared_proxies_only() {
     let folder = Folder::notes();
