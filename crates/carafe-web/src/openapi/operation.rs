@@ -111,6 +111,13 @@ impl Place<'_> {
             refusals.push(404);
         }
         refusals.extend(statuses);
+        // Of writes the disk can be full, and of nothing else.
+        let is_write = statuses.contains(&507);
+        let limits = &self.schema.limits;
+        let counted = limits.rate.is_some() || (is_write && limits.write_rate.is_some());
+        if counted {
+            refusals.push(429);
+        }
         Operation {
             id: format!("{id}{}", self.suffix),
             summary,
@@ -120,6 +127,7 @@ impl Place<'_> {
             body: None,
             replies: Vec::new(),
             refusals,
+            counted,
             deprecated: self.deprecated(),
         }
     }
@@ -767,6 +775,8 @@ struct Operation {
     body: Option<Object>,
     replies: Vec<(u16, Object)>,
     refusals: Vec<u16>,
+    /// There is a limit of how many requests a client sends.
+    counted: bool,
     deprecated: Option<Deprecation>,
 }
 
@@ -790,6 +800,10 @@ impl Operation {
         let replies: Object = replies
             .into_iter()
             .map(|(status, reply)| {
+                let reply = match self.counted {
+                    true => response::of_counted(reply),
+                    false => reply,
+                };
                 let reply = match deprecated {
                     Some(deprecation) => response::of_deprecated(status, reply, deprecation),
                     None => reply,

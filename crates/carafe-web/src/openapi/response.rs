@@ -50,10 +50,12 @@ pub(super) enum Header {
     AcceptEncoding,
     Deprecation,
     Sunset,
+    RateLimit,
+    RateLimitPolicy,
 }
 
 impl Header {
-    const ALL: [Header; 10] = [
+    const ALL: [Header; 12] = [
         Header::Etag,
         Header::Location,
         Header::Link,
@@ -64,6 +66,8 @@ impl Header {
         Header::AcceptEncoding,
         Header::Deprecation,
         Header::Sunset,
+        Header::RateLimit,
+        Header::RateLimitPolicy,
     ];
 
     fn name(self) -> &'static str {
@@ -78,6 +82,8 @@ impl Header {
             Header::AcceptEncoding => "Accept-Encoding",
             Header::Deprecation => "Deprecation",
             Header::Sunset => "Sunset",
+            Header::RateLimit => "RateLimit",
+            Header::RateLimitPolicy => "RateLimit-Policy",
         }
     }
 
@@ -94,6 +100,8 @@ impl Header {
             Header::AcceptEncoding => "AcceptEncoding",
             Header::Deprecation => "Deprecation",
             Header::Sunset => "Sunset",
+            Header::RateLimit => "RateLimit",
+            Header::RateLimitPolicy => "RateLimitPolicy",
         }
     }
 
@@ -132,6 +140,14 @@ impl Header {
                 "Since when clients are to leave the operation, in seconds since 1970 (RFC 9745)",
             ),
             Header::Sunset => (text, "Until when clients can use the operation (RFC 8594)"),
+            Header::RateLimit => (
+                text,
+                "How many requests are left (r), and the seconds until all are there again (t)",
+            ),
+            Header::RateLimitPolicy => (
+                text,
+                "How many requests are taken (q) in how many seconds (w)",
+            ),
         };
         Object::new()
             .with("description", words)
@@ -258,7 +274,12 @@ fn problem(status: u16, words: &'static str) -> Object {
     let headers: &[Header] = match status {
         412 => &[Header::Etag],
         415 => &[Header::Accept, Header::AcceptEncoding],
-        429 | 503 => &[Header::RetryAfter],
+        429 => &[
+            Header::RetryAfter,
+            Header::RateLimit,
+            Header::RateLimitPolicy,
+        ],
+        503 => &[Header::RetryAfter],
         _ => &[],
     };
     let example = example(status, words);
@@ -275,6 +296,7 @@ fn example(status: u16, words: &'static str) -> Object {
         409 => Kind::Taken,
         412 => Kind::Stale,
         428 => Kind::PreconditionRequired,
+        429 => Kind::RateLimited,
         503 | 507 => Kind::Storage,
         _ => Kind::Plain,
     };
@@ -287,6 +309,19 @@ fn example(status: u16, words: &'static str) -> Object {
         .with("detail", words)
         .with("instance", "urn:uuid:01939f3e-0b7a-7c3e-9d1b-2f6d4c5e8a10")
         .with("error", words)
+}
+
+/// A reply of an operation whose requests are counted.
+pub(super) fn of_counted(reply: Object) -> Object {
+    // What is the same everywhere stays so.
+    let Some(Json::Object(headers)) = reply.get("headers") else {
+        return reply;
+    };
+    let mut headers = headers.clone();
+    for header in [Header::RateLimit, Header::RateLimitPolicy] {
+        headers.set(header.name(), header.field());
+    }
+    reply.with("headers", headers)
 }
 
 /// A reply of an operation that clients are to leave. What is the same everywhere else is

@@ -127,6 +127,33 @@ async fn what_is_deprecated_says_so_in_each_answer() {
 }
 
 #[tokio::test]
+async fn operations_whose_requests_are_counted_can_be_refused() {
+    let notes = "[resources.notes.fields]\na = { type = \"string\" }";
+    for (limits, read, write) in [
+        ("", false, false),
+        ("[limits]\nrate = \"9/hour\"", true, true),
+        ("[limits]\nwrite_rate = \"9/hour\"", false, true),
+    ] {
+        let app = TestApp::new(&format!("{limits}\n{notes}")).await;
+        let document = app.get("/api/openapi.json").await.json();
+        let paths = &document["paths"];
+        for (path, method, status, counted) in [
+            ("/api/notes", "get", "200", read),
+            ("/api/notes", "post", "201", write),
+            ("/api/notes/{id}", "get", "200", read),
+            ("/api/notes/{id}", "patch", "200", write),
+            ("/api/notes/{id}", "delete", "204", write),
+        ] {
+            let replies = &paths[path][method]["responses"];
+            let context = format!("{limits}: {method} {path}");
+            assert_eq!(replies.get("429").is_some(), counted, "{context}");
+            let headers = &replies[status]["headers"];
+            assert_eq!(headers.get("RateLimit").is_some(), counted, "{context}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn limits_of_the_declaration_stand_in_the_schemas() {
     let app = TestApp::new(&everything()).await;
     let document = app.get("/api/openapi.json").await.json();
