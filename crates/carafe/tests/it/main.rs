@@ -16,6 +16,7 @@ mod documents;
 mod fields;
 mod health;
 mod library;
+mod limits;
 mod lists;
 mod manual;
 mod methods;
