@@ -312,6 +312,15 @@ pub struct Serve {
     /// The private key of the certificate, a PEM file
     #[arg(long, env = "TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// Connections at once; more wait in the system's queue
+    #[arg(
+        long,
+        env = "MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "4096",
+        value_parser = config::at_least_one
+    )]
+    pub max_connections: usize,
     /// Seconds that requests in flight get to finish in when the server stops
     #[arg(long, env = "DRAIN_TIME", value_name = "SECONDS", default_value_t = 30)]
     pub drain_time: u32,

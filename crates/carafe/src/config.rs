@@ -211,6 +211,7 @@ pub fn tls(args: &args::Serve) -> Result<Option<Tls>> {
 #[must_use]
 pub fn limits(args: &args::Serve) -> Limits {
     Limits {
+        connections_max: args.max_connections,
         drain_time_max: Duration::from_secs(args.drain_time.into()),
         stop_delay: Duration::from_secs(args.stop_delay.into()),
         ..Limits::default()

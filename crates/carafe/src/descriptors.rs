@@ -1,13 +1,11 @@
 //! How many files and connections the process may have open at once.
 
-use carafe_web::server::Limits;
-
 /// Descriptors beside those of connections: the database, the log, files.
 const OTHERS: u64 = 256;
 
-/// As many as all connections and what is behind them take.
-pub(crate) fn needed() -> u64 {
-    Limits::default().connections_max as u64 + OTHERS
+/// As many as so many connections and what is behind them take.
+pub(crate) fn needed(connections: usize) -> u64 {
+    connections as u64 + OTHERS
 }
 
 /// The most that the process may give itself; `None` where there is no limit.
@@ -22,13 +20,13 @@ pub(crate) fn most() -> Option<u64> {
     None
 }
 
-/// Raises the limit to what is needed, as far as it may be: many systems begin with 1024, for the
+/// Raises the limit to `needed`, as far as it may be: many systems begin with 1024, for the
 /// sake of programs that cannot cope with more.
 #[cfg(unix)]
-pub(crate) fn raise() {
+pub(crate) fn raise(needed: u64) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(needed(), |most| most.min(needed()));
+    let wanted = limit.maximum.map_or(needed, |most| most.min(needed));
     if limit.current.is_some_and(|current| current < wanted) {
         limit.current = Some(wanted);
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
@@ -38,4 +36,4 @@ pub(crate) fn raise() {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn raise() {}
+pub(crate) fn raise(_: u64) {}

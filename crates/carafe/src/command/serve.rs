@@ -34,7 +34,7 @@ use crate::{descriptors, supervisor, telemetry};
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
     telemetry::start(&args.log_level, args.log_format())?;
-    descriptors::raise();
+    descriptors::raise(descriptors::needed(args.max_connections));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -21,7 +21,7 @@ pub(super) fn examine(args: &Serve, settings: &[Setting]) -> Vec<Finding> {
     findings.extend(tls(args));
     findings.extend(durability(args));
     findings.extend(files(args, settings));
-    findings.extend(descriptors());
+    findings.extend(descriptors(args.max_connections));
     findings.extend(backups(args));
     findings
 }
@@ -172,9 +172,9 @@ fn readable(_: &Path, _: u32, _: &str) -> Option<Finding> {
     None
 }
 
-fn descriptors() -> Option<Finding> {
+fn descriptors(connections: usize) -> Option<Finding> {
     const SUBJECT: &str = "open files";
-    let (most, needed) = (descriptors::most()?, descriptors::needed());
+    let (most, needed) = (descriptors::most()?, descriptors::needed(connections));
     Some(match most < needed {
         true => Finding::warning(
             SUBJECT,

@@ -2,10 +2,11 @@
 //! changes.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Folder, PLAIN, Process, Ran};
+use super::{Folder, PATIENCE, PLAIN, Process, Ran};
 use crate::support::workspace;
 
 #[tokio::test]
@@ -280,4 +281,32 @@ async fn a_server_goes_on_when_nobody_reads_what_it_prints() {
     assert_eq!(made.await.status, 201);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn connections_beyond_the_most_wait() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    let folder = Folder::notes();
+    let server = Process::start(folder.command(&["serve", "--port=0", "--max-connections=1"]));
+    let address = server.base.trim_start_matches("http://").to_owned();
+    let ask = async || {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = b"GET /api/notes HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        stream
+    };
+    let mut byte = [0];
+    let mut first = ask().await;
+    first.read_exact(&mut byte).await.unwrap();
+    let mut second = ask().await;
+    let early = tokio::time::timeout(Duration::from_millis(200), second.read_exact(&mut byte));
+    assert!(
+        early.await.is_err(),
+        "the second is answered beside the first"
+    );
+    drop(first);
+    let answered = tokio::time::timeout(PATIENCE, second.read_exact(&mut byte)).await;
+    answered.expect("an answer").unwrap();
 }
