@@ -1,6 +1,7 @@
 //! The OpenAPI document (version 3.1.1) of an application: every operation, parameter, header
 //! field, status and body that its API has.
 
+mod component;
 mod example;
 mod name;
 mod operation;
@@ -45,7 +46,7 @@ pub fn document(schema: &Schema, public_url: Option<&str>) -> Object {
         }
     }
     for resource in &schema.resources {
-        for (name, component) in operation::components(resource, &names[resource.index]) {
+        for (name, component) in component::of(resource, &names[resource.index]) {
             components.set(name, component);
         }
     }
@@ -92,7 +93,7 @@ fn used(paths: &Object, components: &Object) -> Object {
     let mut waiting: Vec<&str> = known.iter().copied().collect();
     while let Some(target) = waiting.pop() {
         let mut found = BTreeSet::new();
-        if let Some(component) = component(components, target) {
+        if let Some(component) = target_of(components, target) {
             component.references(&mut found);
         }
         waiting.extend(found.into_iter().filter(|target| known.insert(target)));
@@ -113,7 +114,7 @@ fn used(paths: &Object, components: &Object) -> Object {
 }
 
 /// What a reference such as `#/components/schemas/Note` leads to.
-fn component<'a>(components: &'a Object, target: &str) -> Option<&'a Object> {
+fn target_of<'a>(components: &'a Object, target: &str) -> Option<&'a Object> {
     let (kind, name) = target.strip_prefix("#/components/")?.split_once('/')?;
     let Json::Object(kind) = components.get(kind)? else {
         return None;
