@@ -254,7 +254,9 @@ fn choose<'a>(call: &Call, found: Found<'a>) -> (bool, Option<Place<'a>>) {
         (Some(Place::Api(_)), Some(page)) if wants_page() || sends_form(&page) => {
             (false, Some(Place::Page(page)))
         }
-        (Some(place @ (Place::Api(_) | Place::Health(_))), _) => (true, Some(place)),
+        (Some(place @ (Place::Api(_) | Place::Health(_) | Place::Document)), _) => {
+            (true, Some(place))
+        }
         (Some(place), _) => (false, Some(place)),
         (None, _) => match found.errors {
             Errors::Json => (true, None),

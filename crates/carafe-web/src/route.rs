@@ -178,6 +178,7 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
         ["static", rest @ ..] if !rest.is_empty() => return found(Place::Static(rest.join("/"))),
         ["health", "live"] => return found(Place::Health(Probe::Live)),
         ["health", "ready"] => return found(Place::Health(Probe::Ready)),
+        ["health", ..] => return nothing(Errors::Json),
         ["problems", slug] => return found(Place::Problem((*slug).to_owned())),
         ["docs"] => return found(Place::Docs),
         _ => {}

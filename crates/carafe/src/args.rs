@@ -377,7 +377,13 @@ pub struct Serve {
     )]
     pub backup_keep: usize,
     /// What to log: error, warn, info, debug or trace
-    #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL", default_value = telemetry::LEVEL)]
+    #[arg(
+        long,
+        env = "LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = telemetry::LEVEL,
+        value_parser = config::log_level
+    )]
     pub log_level: String,
     /// How to log [default: json in production, else text]
     #[arg(long, env = "LOG_FORMAT", value_enum)]

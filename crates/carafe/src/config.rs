@@ -168,6 +168,19 @@ pub(crate) fn public_url(url: &str) -> Result<String, String> {
     }
 }
 
+/// A level of the log, or several for its parts, as an option takes it: `info,carafe_web=debug`.
+pub(crate) fn log_level(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_level = |part: &str| {
+        let level = part.rsplit('=').next().unwrap_or_default().trim();
+        LEVELS.contains(&level.to_lowercase().as_str())
+    };
+    match text.split(',').all(is_level) {
+        true => Ok(text.to_owned()),
+        false => Err("it must be error, warn, info, debug or trace".to_owned()),
+    }
+}
+
 /// A time of a second or more with its unit, as an option takes it.
 pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];

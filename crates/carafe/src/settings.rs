@@ -128,8 +128,24 @@ fn read_file(folder: &Path) -> Result<BTreeMap<String, String>> {
     let pairs =
         dotenvy::from_path_iter(&path).with_context(|| format!("read {}", path.display()))?;
     pairs
-        .map(|pair| pair.with_context(|| format!("read {}", path.display())))
+        .map(|pair| pair.map_err(|error| malformed(&path, error)))
         .collect()
+}
+
+/// A line that cannot be read is told by its name: its value may be a secret.
+fn malformed(path: &Path, error: dotenvy::Error) -> anyhow::Error {
+    let place = path.display();
+    match error {
+        dotenvy::Error::LineParse(line, _) => {
+            let name = line.split('=').next().unwrap_or_default().trim();
+            let name: String = name.chars().take(60).collect();
+            anyhow!(
+                "the line of {place} that begins with {name:?} cannot be read\n\n\
+                 hint: it is NAME=value; a value with spaces, quotes or # stands in single quotes"
+            )
+        }
+        error => anyhow::Error::from(error).context(format!("read {place}")),
+    }
 }
 
 /// Other programs may have variables in the file; one that is ours but for a typing error has no
@@ -218,7 +234,7 @@ fn blame(program: &Command, words: &[OsString], error: clap::Error) -> anyhow::E
         error.exit();
     };
     let commands = std::iter::once(program).chain(program.get_subcommands());
-    let mut arguments = commands.flat_map(with_variables);
+    let arguments: Vec<&Arg> = commands.flat_map(with_variables).collect();
     let unsaid = |argument: &&Arg| {
         let option = format!("--{}", argument.get_long().unwrap_or_default());
         let is_said = |word: &OsString| {
@@ -227,8 +243,16 @@ fn blame(program: &Command, words: &[OsString], error: clap::Error) -> anyhow::E
         };
         shown.split(' ').next() == Some(option.as_str()) && !words.iter().any(is_said)
     };
-    match arguments.find(unsaid) {
+    let is_secret = |argument: &&&Arg| {
+        let option = format!("--{}", argument.get_long().unwrap_or_default());
+        shown.split(' ').next() == Some(option.as_str()) && argument.is_hide_env_values_set()
+    };
+    match arguments.iter().copied().find(unsaid) {
         Some(argument) => complain(argument, "the environment", text, &reason(&error)),
+        None if arguments.iter().any(|argument| is_secret(&argument)) => {
+            eprintln!("error: {shown} cannot be used: {}", reason(&error));
+            std::process::exit(2)
+        }
         None => error.exit(),
     }
 }

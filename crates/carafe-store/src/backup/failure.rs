@@ -12,6 +12,9 @@ pub enum Failure {
     /// What would be overwritten.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
+    /// A backup would take the place of what it is made from.
+    #[error("{} belongs to the database that is to be backed up", .0.display())]
+    Own(PathBuf),
     /// No database of Carafe's.
     #[error("{} is no database of Carafe's", .0.display())]
     Foreign(PathBuf),

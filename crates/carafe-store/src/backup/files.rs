@@ -77,9 +77,18 @@ pub(super) fn keep(file: &Path, aside: &Path) -> Result<(), Failure> {
         .map_err(Failure::of_file("keeping the old database as", aside))
 }
 
+/// What SQLite may have beside a file, by the ends of their names.
+const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// A database's file, and those that SQLite may have beside it.
+pub(super) fn with_companions(file: &Path) -> Vec<PathBuf> {
+    let companions = COMPANIONS.map(|suffix| with_suffix(file, suffix));
+    std::iter::once(file.to_owned()).chain(companions).collect()
+}
+
 /// Takes along what SQLite has beside a file.
 pub(super) fn move_companions(file: &Path, aside: &Path) -> Result<(), Failure> {
-    for suffix in ["-journal", "-wal", "-shm"] {
+    for suffix in COMPANIONS {
         let (from, to) = (with_suffix(file, suffix), with_suffix(aside, suffix));
         if from.exists() {
             fs::rename(&from, &to).map_err(Failure::of_file("keeping", &from))?;

@@ -152,8 +152,10 @@ fn time(elapsed: Duration) -> String {
 pub(crate) fn explain(failure: Failure) -> Error {
     let hint = match &failure {
         Failure::Exists(_) => {
-            "hint: `--force` takes its place; a database that was there is kept under another name"
+            "hint: `--force` takes its place: that of an older backup, or of the database, which is \
+             kept under another name then"
         }
+        Failure::Own(_) => "hint: name another file, best on another disk",
         Failure::Foreign(_) => "hint: a backup is a file that `carafe backup` has written",
         Failure::Other { .. } => "hint: `-C DIR` names the folder of the application",
         Failure::Damaged { .. } => "hint: take an older backup",

@@ -20,8 +20,10 @@ pub(super) fn run(args: &Openapi) -> Result<()> {
             println!("Wrote {}", path.display());
             Ok(())
         }
-        None => std::io::stdout()
-            .write_all(text.as_bytes())
-            .context("write the document"),
+        None => match std::io::stdout().write_all(text.as_bytes()) {
+            // Whoever reads it has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.context("write the document"),
+        },
     }
 }

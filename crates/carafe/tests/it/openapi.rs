@@ -30,6 +30,7 @@ async fn the_document_is_under_every_prefix_and_under_api() {
         (post.status, post.header("allow")),
         (405, "GET, HEAD, OPTIONS")
     );
+    assert_eq!(post.header("content-type"), "application/problem+json");
     let ids: Vec<&str> = ["/v1/notes", "/v2/notes"]
         .map(|path| document.json()["paths"][path]["get"]["operationId"].clone())
         .iter()

@@ -203,12 +203,44 @@ fn a_backup_overwrites_nothing_unless_it_is_told_to() {
     assert!(refused.contains("hint: `--force`"), "{refused}");
     let text = std::fs::read_to_string(folder.path("copy.db")).unwrap();
     assert_eq!(text, "precious");
-    folder.run(&["backup", "copy.db", "--force"]).ok();
-    assert_sound(&folder.path("copy.db"), "marks");
+    let foreign = folder.run(&["backup", "copy.db", "--force"]).refused();
+    assert!(foreign.contains("copy.db is no database"), "{foreign}");
+    let text = std::fs::read_to_string(folder.path("copy.db")).unwrap();
+    assert_eq!(text, "precious");
+    folder.run(&["backup", "other.db"]).ok();
+    folder.run(&["create", "marks", "title=Two"]).ok();
+    folder.run(&["backup", "other.db", "--force"]).ok();
+    assert_sound(&folder.path("other.db"), "marks");
     let nowhere = folder.run(&["backup", "no/copy.db"]).refused();
     assert!(nowhere.contains("No such file"), "{nowhere}");
     let memory = folder.run(&["backup", "x.db", "--database", "sqlite::memory:"]);
     assert!(memory.refused().contains("in memory"));
+}
+
+#[test]
+fn a_backup_never_takes_the_place_of_its_own_database() {
+    let folder = Folder::new(PLAIN);
+    let server = folder.serve();
+    folder.run(&["create", "marks", "title=One"]).ok();
+    std::os::unix::fs::symlink("data.db", folder.path("link.db")).unwrap();
+    for target in [
+        "data.db",
+        "./data.db",
+        "data.db-wal",
+        "data.db-shm",
+        "data.db-journal",
+        "link.db",
+    ] {
+        let refused = folder.run(&["backup", target, "--force"]).refused();
+        assert!(
+            refused.contains("belongs to the database"),
+            "{target}: {refused}"
+        );
+    }
+    folder.run(&["create", "marks", "title=Two"]).ok();
+    server.kill();
+    let listed = folder.run(&["list", "marks"]).ok();
+    assert!(listed.contains("One") && listed.contains("Two"), "{listed}");
 }
 
 #[test]

@@ -123,3 +123,43 @@ fn a_folder_that_is_not_there_is_no_place_for_settings() {
     let complaint = Folder::empty().run(&["config", "shop"]).refused();
     assert!(complaint.contains("there is no folder shop"), "{complaint}");
 }
+
+#[test]
+fn a_secret_that_is_refused_is_not_printed() {
+    let folder = Folder::notes();
+    for arguments in [
+        ["serve", "--database", "mysql://ann:s3cret@db/notes"],
+        ["config", "--sentry-dsn", "https://s3cret@"],
+    ] {
+        let output = folder.command(&arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("cannot be used") && !said.contains("s3cret"),
+            "{said}"
+        );
+    }
+    folder.write(".env", "SECRET_KEY=\"s3cret\nPORT=1\n");
+    let refused = folder.run(&["config"]).refused();
+    assert!(refused.contains("begins with \"SECRET_KEY\""), "{refused}");
+    assert!(!refused.contains("s3cret"), "{refused}");
+}
+
+#[test]
+fn a_level_that_is_none_is_refused() {
+    let folder = Folder::notes();
+    for level in ["loud", "info,carafe_web=loud", ""] {
+        let output = folder
+            .command(&["config", "--log-level", level])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("error, warn, info, debug or trace"),
+            "{level}: {said}"
+        );
+    }
+    folder
+        .run(&["config", "--log-level", "warn,carafe_web=debug"])
+        .ok();
+}
