@@ -17,8 +17,9 @@ pub(super) fn input(resource: &Resource, purpose: Purpose) -> Object {
     if resource.key.kind == KeyKind::String && purpose == Purpose::Create {
         example.set(resource.key.field.to_string(), "first");
     }
-    for field in &resource.fields {
-        let can_be_set = field.set.is_none();
+    let parent = resource.parent.as_ref().map(|parent| parent.field);
+    for (position, field) in resource.fields.iter().enumerate() {
+        let can_be_set = field.set.is_none() && parent != Some(position);
         if let Some(value) = can_be_set.then(|| of(field)).flatten() {
             example.set(field.name.to_string(), value);
         }

@@ -1,6 +1,7 @@
 //! The OpenAPI document (version 3.1.1) of an application: every operation, parameter, header
 //! field, status and body that its API has.
 
+mod bound;
 mod component;
 mod example;
 mod name;

@@ -7,6 +7,7 @@ use carafe_model::kind::Kind;
 use carafe_model::resource::{Resource, Strictness};
 use carafe_model::value::Value;
 
+use super::bound;
 use super::example;
 use super::text;
 use super::tree::{Json, Object};
@@ -99,10 +100,13 @@ pub(super) fn input(resource: &Resource, purpose: Purpose) -> Object {
             properties.set(name, ignored("Set by the server; ignored where it is sent"));
             continue;
         }
+        // The path names the parent, whatever is sent.
+        if parent == Some(position) {
+            properties.set(name, ignored("The path names it; ignored where it is sent"));
+            continue;
+        }
         let stays = purpose == Purpose::Replace && field.kind == Kind::Password;
-        // The path names the parent.
-        let in_path = parent == Some(position);
-        if !matches!(purpose, Purpose::Merge { .. }) && field.is_required() && !stays && !in_path {
+        if !matches!(purpose, Purpose::Merge { .. }) && field.is_required() && !stays {
             required.push(name.clone());
         }
         let removable = matches!(purpose, Purpose::Merge { .. }) && field.default.is_some();
@@ -254,7 +258,8 @@ fn operation(names: &[&'static str], path: Object, value: Option<Object>) -> Obj
 #[must_use]
 pub(super) fn sent(field: &Field, nullable: bool) -> Object {
     let mut schema = shape(field, nullable);
-    let patterns = text::patterns(field);
+    let mut patterns = text::patterns(field);
+    patterns.extend(bound::patterns(field));
     match patterns.as_slice() {
         [] => {}
         [pattern] => schema.set("pattern", pattern.clone()),
