@@ -4,7 +4,7 @@
 Lints (Spectral, Redocly), Schemathesis with several seeds, and clients in TypeScript, Python and
 Rust that are made from the document and used. CARAFE_BIN names the program, CARAFE_TARGET the
 folder that Rust builds in. `--seeds 1,2,3`,
-`--examples 20` and `--only PART` (lint, schemathesis, clients) are for trying things."""
+`--examples 10` and `--only PART` (lint, schemathesis, clients) are for trying things."""
 
 import argparse
 import os
@@ -127,7 +127,7 @@ def clients(server, documents):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--examples", default="20")
+    parser.add_argument("--examples", default="10")
     parser.add_argument("--only", choices=["lint", "schemathesis", "clients"])
     parser.add_argument("--app", choices=APPLICATIONS)
     arguments = parser.parse_args()
