@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use carafe_model::resource::{Method, Resource};
 use carafe_model::schema::Schema;
 use carafe_service::service::Service;
@@ -12,7 +11,7 @@ use crate::exchange::Observers;
 use crate::health::Health;
 use crate::id::Ids;
 use crate::json::Encoder;
-use crate::openapi;
+use crate::openapi::Document;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
 use crate::rate::Rates;
@@ -40,8 +39,8 @@ pub struct App {
     /// Scheme and authority that clients see, such as `https://notes.example.org`, without a
     /// slash at the end; `None` if it is not known.
     pub public_url: Option<String>,
-    /// The OpenAPI document, made when it is first asked for.
-    document: OnceLock<Bytes>,
+    /// The OpenAPI document and its JSON, made when they are first asked for.
+    document: OnceLock<Document>,
 }
 
 /// What the API of one resource needs that does not change.
@@ -92,13 +91,11 @@ impl App {
         self
     }
 
-    /// The OpenAPI document, as JSON.
+    /// The OpenAPI document.
     #[must_use]
-    pub fn document(&self) -> Bytes {
-        let made = self
-            .document
-            .get_or_init(|| openapi::to_json(&self.schema, self.public_url.as_deref()).into());
-        made.clone()
+    pub fn document(&self) -> &Document {
+        self.document
+            .get_or_init(|| Document::new(&self.schema, self.public_url.as_deref()))
     }
 
     #[must_use]

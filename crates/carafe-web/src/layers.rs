@@ -344,19 +344,7 @@ const QUERY: &str = "QUERY";
 
 /// The methods of RFC 9110, RFC 5789 and `QUERY`; a place says itself which of them it answers.
 fn is_known(method: &Method) -> bool {
-    [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::CONNECT,
-    ]
-    .contains(method)
-        || method == QUERY
+    wire::METHODS.contains(method) || method == QUERY
 }
 
 fn unknown_method(call: &Call) -> Problem {

@@ -10,6 +10,19 @@ pub const TARGET_BYTES_MAX: usize = 8000;
 /// refuses more by itself on HTTP/1; HTTP/2 is held to the same number here.
 pub const HEADER_FIELDS_MAX: usize = 100;
 
+/// The methods of RFC 9110 and RFC 5789.
+pub const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::CONNECT,
+];
+
 /// Why a request is refused before anybody looks at its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {

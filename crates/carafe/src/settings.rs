@@ -234,26 +234,24 @@ fn blame(program: &Command, words: &[OsString], error: clap::Error) -> anyhow::E
         error.exit();
     };
     let commands = std::iter::once(program).chain(program.get_subcommands());
-    let arguments: Vec<&Arg> = commands.flat_map(with_variables).collect();
-    let unsaid = |argument: &&Arg| {
-        let option = format!("--{}", argument.get_long().unwrap_or_default());
-        let is_said = |word: &OsString| {
-            let word = word.to_string_lossy();
-            word.split('=').next() == Some(option.as_str())
-        };
-        shown.split(' ').next() == Some(option.as_str()) && !words.iter().any(is_said)
+    let option = shown.split(' ').next().unwrap_or_default();
+    let is_meant = |argument: &&Arg| {
+        let long = argument.get_long();
+        long.is_some_and(|long| option.strip_prefix("--") == Some(long))
     };
-    let is_secret = |argument: &&&Arg| {
-        let option = format!("--{}", argument.get_long().unwrap_or_default());
-        shown.split(' ').next() == Some(option.as_str()) && argument.is_hide_env_values_set()
+    let Some(argument) = commands.flat_map(with_variables).find(is_meant) else {
+        error.exit();
     };
-    match arguments.iter().copied().find(unsaid) {
-        Some(argument) => complain(argument, "the environment", text, &reason(&error)),
-        None if arguments.iter().any(|argument| is_secret(&argument)) => {
+    let is_said = words
+        .iter()
+        .any(|word| word.to_string_lossy().split('=').next() == Some(option));
+    match (is_said, argument.is_hide_env_values_set()) {
+        (false, _) => complain(argument, "the environment", text, &reason(&error)),
+        (true, true) => {
             eprintln!("error: {shown} cannot be used: {}", reason(&error));
             std::process::exit(2)
         }
-        None => error.exit(),
+        (true, false) => error.exit(),
     }
 }
 

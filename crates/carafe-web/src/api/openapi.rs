@@ -4,7 +4,6 @@ use http::{Method, StatusCode};
 
 use super::reply::answer;
 use crate::call::{Call, Response, allowed, json};
-use crate::condition::EntityTag;
 use crate::error::Problem;
 
 /// `GET /api/openapi.json`
@@ -16,8 +15,9 @@ pub fn show(call: &Call) -> Result<Response, Problem> {
     match *call.method() {
         Method::GET | Method::HEAD => {
             let document = call.app.document();
-            let tag = EntityTag::of_content(&document);
-            answer(call, &tag, || json(StatusCode::OK, document.to_vec()))
+            answer(call, &document.tag, || {
+                json(StatusCode::OK, document.json.to_vec())
+            })
         }
         Method::OPTIONS => Ok(allowed(&call.app.allow_get)),
         _ => Err(Problem::method_not_allowed(

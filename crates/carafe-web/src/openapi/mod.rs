@@ -14,10 +14,12 @@ pub mod tree;
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use carafe_model::schema::Schema;
 
 use self::operation::{ALWAYS, Place};
 use self::tree::{Json, Object};
+use crate::condition::EntityTag;
 
 /// The version of the specification that the document follows.
 const VERSION: &str = "3.1.1";
@@ -77,14 +79,29 @@ pub fn document(schema: &Schema, public_url: Option<&str>) -> Object {
         .with("components", components)
 }
 
-/// The document as JSON.
-///
-/// # Panics
-///
-/// Never: a tree of texts and numbers can always be written.
-#[must_use]
-pub fn to_json(schema: &Schema, public_url: Option<&str>) -> Vec<u8> {
-    serde_json::to_vec(&document(schema, public_url)).expect("a tree can be written")
+/// The document of an application, as it is served.
+#[derive(Debug)]
+pub struct Document {
+    pub tree: Object,
+    pub json: Bytes,
+    /// Of the JSON.
+    pub tag: EntityTag,
+}
+
+impl Document {
+    /// # Panics
+    ///
+    /// Never: a tree of texts and numbers can always be written.
+    #[must_use]
+    pub fn new(schema: &Schema, public_url: Option<&str>) -> Self {
+        let tree = document(schema, public_url);
+        let json = serde_json::to_vec(&tree).expect("a tree can be written");
+        Self {
+            tag: EntityTag::of_content(&json),
+            json: json.into(),
+            tree,
+        }
+    }
 }
 
 /// The components that `paths` refer to, or that those refer to.

@@ -515,16 +515,8 @@ impl Place<'_> {
             None => reference(&format!("{}Input", self.component())),
         };
         operation.body = Some(json(body));
-        operation.replies = self.changed(resource.reply.replaced.as_deref(), self.whole());
-        if resource.put == Put::Upsert {
-            let created = created_reply(
-                self.either(),
-                &resource.reply,
-                self.whole(),
-                &resource.label,
-            );
-            operation.replies.insert(0, (201, created));
-        }
+        operation.replies =
+            self.written(Method::Put, &resource.reply, &resource.label, self.whole());
         operation
     }
 
@@ -544,17 +536,29 @@ impl Place<'_> {
         }
     }
 
-    /// The replies to a change.
-    fn changed(&self, text: Option<&str>, content: Object) -> Vec<(u16, Object)> {
+    /// The replies to a PUT or a PATCH, which creates what is not there with `put = "upsert"`.
+    fn written(
+        &self,
+        method: Method,
+        texts: &Reply,
+        label: &str,
+        content: Object,
+    ) -> Vec<(u16, Object)> {
         let headers = &[Header::Etag, Header::PreferenceApplied];
+        let text = match method {
+            Method::Patch => texts.updated.as_deref(),
+            _ => texts.replaced.as_deref(),
+        };
+        let mut replies = Vec::new();
+        if self.resource.put == Put::Upsert {
+            let created = created_reply(self.either(), texts, content.clone(), label);
+            replies.push((201, created));
+        }
         let body = or_message(self.either(), text, content);
-        vec![
-            (200, reply("Changed", headers, Some(json(body)))),
-            (
-                204,
-                reply("Changed, as `Prefer: return=minimal` asked", headers, None),
-            ),
-        ]
+        replies.push((200, reply("Changed", headers, Some(json(body)))));
+        let minimal = reply("Changed, as `Prefer: return=minimal` asked", headers, None);
+        replies.push((204, minimal));
+        replies
     }
 
     fn patch(&self) -> Operation {
@@ -590,16 +594,12 @@ impl Place<'_> {
             Object::new().with("schema", json_patch),
         );
         operation.body = Some(body);
-        operation.replies = self.changed(resource.reply.updated.as_deref(), self.whole());
-        if resource.put == Put::Upsert {
-            let created = created_reply(
-                self.either(),
-                &resource.reply,
-                self.whole(),
-                &resource.label,
-            );
-            operation.replies.insert(0, (201, created));
-        }
+        operation.replies = self.written(
+            Method::Patch,
+            &resource.reply,
+            &resource.label,
+            self.whole(),
+        );
         operation
     }
 
@@ -728,26 +728,15 @@ impl Place<'_> {
                 Method::Put | Method::Patch => {
                     operation.parameters.extend(self.write_parameters());
                     let mut body = json(value.clone());
-                    let text = if method == Method::Patch {
+                    if method == Method::Patch {
                         body.set(
                             "application/merge-patch+json",
                             Object::new().with("schema", value.clone()),
                         );
-                        members.reply.updated.as_deref()
-                    } else {
-                        members.reply.replaced.as_deref()
-                    };
-                    operation.body = Some(body);
-                    operation.replies = self.changed(text, value.clone());
-                    if resource.put == Put::Upsert {
-                        let created = created_reply(
-                            self.either(),
-                            &members.reply,
-                            value.clone(),
-                            &members.label,
-                        );
-                        operation.replies.insert(0, (201, created));
                     }
+                    operation.body = Some(body);
+                    operation.replies =
+                        self.written(method, &members.reply, &members.label, value.clone());
                 }
                 _ => {
                     operation.parameters.extend(self.write_parameters());

@@ -4,7 +4,6 @@
 use http::StatusCode;
 use minijinja::value::Value;
 
-use crate::openapi;
 use crate::openapi::tree::{Json, Object};
 use crate::pages::visit::{PageResult, View, Visit};
 
@@ -14,10 +13,9 @@ use crate::pages::visit::{PageResult, View, Visit};
 ///
 /// 500 where the template fails.
 pub fn show(visit: &Visit<'_>) -> PageResult {
-    let app = &visit.call.app;
-    let document = openapi::document(&app.schema, app.public_url.as_deref());
+    let document = &visit.call.app.document().tree;
     let reader = Reader {
-        components: object(&document, "components"),
+        components: object(document, "components"),
     };
     visit.render(View {
         status: StatusCode::OK,
@@ -25,11 +23,8 @@ pub fn show(visit: &Visit<'_>) -> PageResult {
         title: "API".to_owned(),
         resource: None,
         values: vec![
-            (
-                "description",
-                text(object(&document, "info"), "description"),
-            ),
-            ("groups", reader.groups(&document)),
+            ("description", text(object(document, "info"), "description")),
+            ("groups", reader.groups(document)),
         ],
     })
 }

@@ -2,26 +2,14 @@
 
 use anyhow::{Context, Result, bail};
 use carafe_web::span::Span;
-use http::{HeaderName, HeaderValue, Method};
+use carafe_web::wire::METHODS;
+use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::export::{Receiver, Target};
 
 /// Spans that are sent at once.
 const BATCH_MAX: usize = 512;
-
-/// The methods that have names (semantic conventions of OpenTelemetry, `http.request.method`).
-const METHODS: [Method; 9] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-    Method::TRACE,
-    Method::CONNECT,
-];
 
 /// `SPAN_KIND_SERVER` and `STATUS_CODE_ERROR` of the protocol.
 const KIND_SERVER: u8 = 2;
@@ -83,6 +71,7 @@ fn encode(service: &str, spans: &[Span]) -> Vec<u8> {
 }
 
 fn span(span: &Span) -> Value {
+    // Those that have names in the semantic conventions (`http.request.method`).
     let is_known = METHODS.contains(&span.method);
     let method = if is_known {
         span.method.as_str()

@@ -20,7 +20,7 @@ pub(crate) struct Conformance {
 impl Conformance {
     pub(crate) fn to(app: &App) -> Self {
         Self {
-            document: serde_json::from_slice(&app.document()).unwrap(),
+            document: serde_json::from_slice(&app.document().json).unwrap(),
             validators: Mutex::default(),
         }
     }
