@@ -464,7 +464,8 @@ impl TestApp {
     }
 }
 
-/// Copies the files of a folder and of those in it, but databases.
+/// Copies the files of a folder and of those in it, but what serving it has written there:
+/// databases, their migrations, and the key.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -472,8 +473,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             .map(|entry| (entry.path(), entry.file_name()))
             .unwrap();
         match entry.is_dir() {
+            true if name == "migrations" => {}
             true => copy(&entry, &to.join(name)),
-            false if name.to_string_lossy().contains("data.db") => {}
+            false if name == "secret.key" || name.to_string_lossy().contains("data.db") => {}
             false => drop(std::fs::copy(&entry, to.join(name)).unwrap()),
         }
     }
