@@ -195,15 +195,15 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
     } else {
         None
     };
-    for prefix in schema.prefixes.iter().filter(|prefix| !prefix.is_empty()) {
-        if let Some(rest) = strip(prefix, &segments) {
-            let place = find_api(schema, prefix, rest).map(Place::Api);
-            return Found {
-                place,
-                page: None,
-                errors: Errors::Json,
-            };
-        }
+    // Of `/api` and `/api/v1` the longer one is meant where both begin the path.
+    let prefixes = schema.prefixes.iter().filter(|prefix| !prefix.is_empty());
+    let under = prefixes.filter_map(|prefix| Some((prefix, strip(prefix, &segments)?)));
+    if let Some((prefix, rest)) = under.min_by_key(|(_, rest)| rest.len()) {
+        return Found {
+            place: find_api(schema, prefix, rest).map(Place::Api),
+            page: None,
+            errors: Errors::Json,
+        };
     }
     match at_root.then(|| find_api(schema, "", &segments)).flatten() {
         Some(place) => Found {

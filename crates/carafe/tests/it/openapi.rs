@@ -6,8 +6,8 @@ use crate::conformance::validator;
 use crate::support::{TestApp, workspace};
 
 /// Every type of field and every setting that the API shows.
-pub(crate) fn everything() -> String {
-    std::fs::read_to_string(workspace().join("tests/openapi/everything/carafe.toml")).unwrap()
+async fn everything() -> TestApp {
+    TestApp::copy_of(&workspace().join("tests/openapi/everything")).await
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn the_document_is_under_every_prefix_and_under_api() {
 
 #[tokio::test]
 async fn operations_are_named_once_and_examples_are_valid() {
-    let app = TestApp::new(&everything()).await;
+    let app = everything().await;
     let document = app.get("/api/openapi.json").await.json();
     let mut ids: Vec<String> = Vec::new();
     for item in document["paths"].as_object().unwrap().values() {
@@ -69,10 +69,23 @@ async fn operations_are_named_once_and_examples_are_valid() {
     assert!(examples > 15, "{examples} examples");
 }
 
+#[tokio::test]
+async fn a_prefix_within_another_is_a_prefix_too() {
+    for prefixes in ["\"/api\", \"/api/v0\"", "\"/api/v0\", \"/api\""] {
+        let app = TestApp::new(&format!(
+            "[api]\nprefix = [{prefixes}]\n[resources.notes.fields]\na = {{ type = \"string\" }}"
+        ))
+        .await;
+        for path in ["/api/notes", "/api/v0/notes"] {
+            assert_eq!(app.get(path).await.status, 200, "{path} under {prefixes}");
+        }
+    }
+}
+
 /// Each example of a body is accepted where it is sent.
 #[tokio::test]
 async fn a_body_that_is_an_example_is_accepted() {
-    let app = TestApp::new(&everything()).await;
+    let app = everything().await;
     let document = app.get("/api/openapi.json").await.json();
     for (path, component) in [
         ("/api/makers", "NewMaker"),
@@ -156,7 +169,7 @@ async fn operations_whose_requests_are_counted_can_be_refused() {
 
 #[tokio::test]
 async fn limits_of_the_declaration_stand_in_the_schemas() {
-    let app = TestApp::new(&everything()).await;
+    let app = everything().await;
     let document = app.get("/api/openapi.json").await.json();
     let schemas = &document["components"]["schemas"];
     let thing = &schemas["NewThing"];

@@ -172,6 +172,13 @@ impl TestApp {
         Self::start(folder, Place::new().await, None).await
     }
 
+    /// The application in `folder`, in a copy.
+    pub(crate) async fn copy_of(folder: &Path) -> Self {
+        let place = TempDir::new().unwrap();
+        copy(folder, place.path());
+        Self::start(place, Place::new().await, None).await
+    }
+
     /// An application of `declaration`, the text of a `carafe.toml`.
     pub(crate) async fn new(declaration: &str) -> Self {
         Self::with_templates(declaration, &[]).await
