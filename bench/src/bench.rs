@@ -1,0 +1,106 @@
+//! What all goals share: options, databases, and measuring in turns.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::args::Args;
+use crate::client::{self, Requests};
+use crate::fixture::Fixture;
+use crate::report::Line;
+use crate::sample::{Figures, Sample};
+use crate::server::{Processors, Server};
+
+/// One run.
+pub(crate) struct Bench<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) fixture: Fixture,
+    lines: RefCell<Vec<Line>>,
+}
+
+/// Something that is measured beside others: its name, and one measurement of it.
+pub(crate) struct Subject<'a> {
+    name: String,
+    measure: Box<dyn FnMut() -> Result<Sample> + 'a>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        measure: impl FnMut() -> Result<Sample> + 'a,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            measure: Box::new(measure),
+        }
+    }
+
+    /// A server under load.
+    pub(crate) fn server<R>(
+        name: impl Into<String>,
+        server: &'a Server,
+        connections: usize,
+        duration: Duration,
+        requests: R,
+    ) -> Self
+    where
+        R: Requests + Clone + Send + 'a,
+    {
+        Self::new(name, move || {
+            Ok(client::load(server, connections, duration, requests.clone())?.0)
+        })
+    }
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(args: &'a Args, fixture: Fixture) -> Self {
+        Self {
+            args,
+            fixture,
+            lines: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn duration(&self) -> Duration {
+        self.args.duration()
+    }
+
+    /// Measures all in turns, and the median of each over the rounds. A first turn does not
+    /// count: it fills caches.
+    pub(crate) fn in_turns(
+        &self,
+        mut subjects: Vec<Subject<'_>>,
+    ) -> Result<Vec<(String, Figures)>> {
+        let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
+        for round in 0..=self.args.rounds {
+            for (subject, samples) in subjects.iter_mut().zip(&mut samples) {
+                let sample = (subject.measure)()?;
+                if round > 0 {
+                    samples.push(sample);
+                }
+            }
+        }
+        let names = subjects.into_iter().map(|subject| subject.name);
+        let figures = samples.iter_mut().map(|samples| Figures::of(samples));
+        Ok(names.zip(figures).collect())
+    }
+
+    /// Takes a line into the report, and shows it.
+    pub(crate) fn tell(&self, line: Line) {
+        eprintln!("{line}");
+        self.lines.borrow_mut().push(line);
+    }
+
+    pub(crate) fn into_lines(self) -> Vec<Line> {
+        self.lines.into_inner()
+    }
+
+    /// A server of Carafe over SQLite with so many rows, and the folder of its database.
+    pub(crate) fn carafe(&self, rows: u64, options: &[&str]) -> Result<(Server, PathBuf)> {
+        let folder = self.fixture.application(rows)?;
+        let server = Server::carafe(&self.fixture.carafe, &folder, options, Processors::One)?;
+        Ok((server, folder))
+    }
+}

@@ -1,0 +1,86 @@
+//! The goals, a file for each group, and the run over all that are asked for.
+
+mod reads;
+mod writes;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::Args;
+use crate::bench::Bench;
+use crate::fixture::Fixture;
+use crate::machine::Machine;
+use crate::{processor, report};
+
+/// Measures the goals of a group that are asked for.
+type Measure = fn(&Bench<'_>) -> Result<()>;
+
+/// Measures what is asked for, and whether all goals among it are met.
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    std::fs::create_dir_all(&args.out)?;
+    let out = args.out.canonicalize()?;
+    let carafe = match &args.carafe {
+        Some(path) => path
+            .canonicalize()
+            .with_context(|| format!("find {}", path.display()))?,
+        None => build()?,
+    };
+    if !processor::are_two() {
+        eprintln!("There is one processor only: client and server take turns on it.");
+    }
+    let fixture = Fixture {
+        carafe,
+        folder: out.clone(),
+    };
+    let bench = Bench::new(args, fixture);
+    let groups: [(&[&str], Measure); 2] = [
+        (&["P1", "P2", "P3", "P4", "P14"], reads::measure),
+        (&["P6", "P7", "P7s", "P8", "P9"], writes::measure),
+    ];
+    for (names, measure) in groups {
+        if names.iter().any(|name| args.wants(name)) {
+            measure(&bench)?;
+        }
+    }
+    let lines = bench.into_lines();
+    let machine = Machine::read(&out)?;
+    println!("{}", report::table(&lines));
+    report::write_json(&out.join("report.json"), &machine, &lines)?;
+    println!("Also in {}", out.join("report.json").display());
+    Ok(lines.iter().all(|line| line.is_met() != Some(false)))
+}
+
+/// The repository.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Builds the program as it is shipped.
+fn build() -> Result<PathBuf> {
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let words = [
+        "build",
+        "--profile",
+        "dist",
+        "--package",
+        "carafe",
+        "--bin",
+        "carafe",
+    ];
+    let status = Command::new(cargo)
+        .args(words)
+        .current_dir(workspace())
+        .status()?;
+    if !status.success() {
+        bail!("carafe was not built: {status}");
+    }
+    // This program lies in `TARGET/release` or another profile's folder.
+    let program = std::env::current_exe()?;
+    let target = program
+        .ancestors()
+        .nth(2)
+        .context("find the target folder")?;
+    Ok(target.join("dist/carafe"))
+}

@@ -1,0 +1,188 @@
+//! P1 to P4 and P14: readings beside bare hyper, which has the same bytes in memory.
+
+use anyhow::{Context, Result, bail};
+
+use crate::ask::Read;
+use crate::bare::{Bare, Fixed};
+use crate::bench::{Bench, Subject};
+use crate::client::{self, Answer, End, Requests};
+use crate::report::{Line, Wanted};
+use crate::server::Server;
+
+/// Connections at once.
+const CONNECTIONS: usize = 64;
+
+struct Reading {
+    goal: &'static str,
+    what: &'static str,
+    path: &'static str,
+    accept: Option<&'static str>,
+    wanted: f64,
+}
+
+const READINGS: [Reading; 4] = [
+    Reading {
+        goal: "P1",
+        what: "GET one record",
+        path: "/api/notes/{id}",
+        accept: None,
+        wanted: 0.6,
+    },
+    Reading {
+        goal: "P3",
+        what: "list of 10, with total",
+        path: "/api/notes",
+        accept: None,
+        wanted: 0.5,
+    },
+    Reading {
+        goal: "P4",
+        what: "list of 100, with total",
+        path: "/api/notes?per_page=100",
+        accept: None,
+        wanted: 0.3,
+    },
+    Reading {
+        goal: "P14",
+        what: "page of 10 for people",
+        path: "/notes",
+        accept: Some("accept: text/html"),
+        wanted: 0.15,
+    },
+];
+
+pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
+    let rows = bench.args.million();
+    let (carafe, folder) = bench.carafe(rows, &[])?;
+    for reading in READINGS {
+        if !bench.args.wants(reading.goal) {
+            continue;
+        }
+        let read = |path: &str| match reading.accept {
+            Some(field) => Read::of(path, rows).with(field, 200),
+            None => Read::of(path, rows),
+        };
+        let sample = reading.path.replace("{id}", "7");
+        let answer = fetch(&carafe, read(&sample))?;
+        let bare = Bare {
+            answers: vec![answer.fixed("/fixed", &["content-type"])],
+            journal: None,
+        }
+        .start(&folder)?;
+        let (duration, path) = (bench.duration(), reading.path);
+        let figures = bench.in_turns(vec![
+            Subject::server("Carafe", &carafe, CONNECTIONS, duration, read(path)),
+            Subject::server(
+                "bare hyper, same body",
+                &bare,
+                CONNECTIONS,
+                duration,
+                read("/fixed"),
+            ),
+        ])?;
+        let wanted = Wanted::AtLeast(reading.wanted);
+        bench.tell(Line::of_cores(reading.goal, reading.what, figures, wanted));
+    }
+    if bench.args.wants("P2") {
+        not_modified(bench, &carafe, &folder)?;
+    }
+    Ok(())
+}
+
+/// P2: one record that the client has already.
+fn not_modified(bench: &Bench<'_>, carafe: &Server, folder: &std::path::Path) -> Result<()> {
+    let path = "/api/notes/7";
+    let answer = fetch(carafe, Read::of(path, 1))?;
+    let tag = answer.field("etag").context("no entity tag")?;
+    let condition = format!("if-none-match: {tag}");
+    let mut fixed = answer.fixed("/fixed", &["etag"]);
+    fixed.status = 304;
+    fixed.body = String::new();
+    let bare = Bare {
+        answers: vec![fixed],
+        journal: None,
+    }
+    .start(folder)?;
+    let read = |path: &str| Read::of(path, 1).with(&condition, 304);
+    let duration = bench.duration();
+    let figures = bench.in_turns(vec![
+        Subject::server("Carafe", carafe, CONNECTIONS, duration, read(path)),
+        Subject::server(
+            "bare hyper, 304",
+            &bare,
+            CONNECTIONS,
+            duration,
+            read("/fixed"),
+        ),
+    ])?;
+    let wanted = Wanted::AtLeast(0.85);
+    bench.tell(Line::of_cores(
+        "P2",
+        "conditional GET (304)",
+        figures,
+        wanted,
+    ));
+    Ok(())
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    fields: Vec<(String, String)>,
+    body: String,
+}
+
+impl Kept {
+    fn field(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|(other, _)| other == name);
+        field.map(|(_, value)| value.as_str())
+    }
+
+    fn fixed(&self, path: &str, fields: &[&str]) -> Fixed {
+        let all = self.fields.iter();
+        Fixed {
+            path: path.to_owned(),
+            status: 200,
+            fields: all
+                .filter(|(name, _)| fields.contains(&name.as_str()))
+                .cloned()
+                .collect(),
+            body: self.body.clone(),
+        }
+    }
+}
+
+/// Asks once, and keeps the answer.
+pub(crate) fn fetch(server: &Server, read: Read) -> Result<Kept> {
+    let once = Once { read, kept: None };
+    let (_, once) = client::run(server.address, 1, End::Count(1), once)?;
+    once.kept.context("no answer")
+}
+
+struct Once {
+    read: Read,
+    kept: Option<Kept>,
+}
+
+impl Requests for Once {
+    fn write(&mut self, connection: usize, request: &mut Vec<u8>) {
+        self.read.write(connection, request);
+    }
+
+    fn read(&mut self, connection: usize, answer: &Answer<'_>) -> Result<()> {
+        self.read.read(connection, answer)?;
+        let names = ["content-type", "etag"];
+        let fields = names.iter().filter_map(|name| {
+            let value = answer.field(name)?;
+            Some(((*name).to_owned(), value.to_owned()))
+        });
+        let Ok(body) = std::str::from_utf8(answer.body) else {
+            bail!("the answer is not text");
+        };
+        self.kept = Some(Kept {
+            fields: fields.collect(),
+            body: body.to_owned(),
+        });
+        Ok(())
+    }
+}

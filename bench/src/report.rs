@@ -1,0 +1,223 @@
+//! What a run found: lines with a verdict, as a table, and as JSON.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Result;
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::sample::Figures;
+
+/// One comparison.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Line {
+    /// The goal, such as `P1`, or the group of what has none.
+    pub(crate) goal: &'static str,
+    /// What is measured.
+    pub(crate) what: String,
+    /// What it is measured against.
+    pub(crate) against: String,
+    /// Carafe's figure and the other's, in `unit`.
+    pub(crate) carafe: f64,
+    pub(crate) other: f64,
+    pub(crate) unit: &'static str,
+    /// What is compared with `wanted`.
+    pub(crate) ratio: f64,
+    pub(crate) wanted: Option<Wanted>,
+    /// Carafe's and the other's rates and latencies, where requests were measured.
+    pub(crate) figures: Vec<(String, Figures)>,
+}
+
+/// What a ratio must reach.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) enum Wanted {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Line {
+    /// Whether the goal is met; `None` where there is none.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        Some(match self.wanted? {
+            Wanted::AtLeast(wanted) => self.ratio >= wanted,
+            Wanted::AtMost(wanted) => self.ratio <= wanted,
+        })
+    }
+
+    /// A comparison of two rates of requests by the processor time of the server.
+    pub(crate) fn of_cores(
+        goal: &'static str,
+        what: &str,
+        figures: Vec<(String, Figures)>,
+        wanted: Wanted,
+    ) -> Self {
+        Self::of(
+            goal,
+            what,
+            figures,
+            Some(wanted),
+            "/s of a core",
+            |figures| figures.rate_of_core,
+        )
+    }
+
+    /// A comparison of two rates of operations by the clock.
+    pub(crate) fn of_rates(
+        goal: &'static str,
+        what: &str,
+        figures: Vec<(String, Figures)>,
+        wanted: Wanted,
+    ) -> Self {
+        Self::of(goal, what, figures, Some(wanted), "/s", |figures| {
+            figures.rate
+        })
+    }
+
+    /// The first figures beside the last.
+    pub(crate) fn of(
+        goal: &'static str,
+        what: &str,
+        figures: Vec<(String, Figures)>,
+        wanted: Option<Wanted>,
+        unit: &'static str,
+        value: impl Fn(&Figures) -> f64,
+    ) -> Self {
+        let at = |index: usize| {
+            figures
+                .get(index)
+                .map_or(0.0, |(_, figures)| value(figures))
+        };
+        let (carafe, other) = (at(0), at(figures.len() - 1));
+        Self {
+            goal,
+            what: what.to_owned(),
+            against: figures
+                .last()
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
+            carafe,
+            other,
+            unit,
+            ratio: carafe / other,
+            wanted,
+            figures,
+        }
+    }
+
+    fn wanted(&self) -> String {
+        match self.wanted {
+            None => String::new(),
+            Some(Wanted::AtLeast(wanted)) => format!("≥ {wanted}"),
+            Some(Wanted::AtMost(wanted)) => format!("≤ {wanted}"),
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.is_met() {
+            None => "",
+            Some(true) => "met",
+            Some(false) => "not met",
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<10} {:<44} {:>10} {:<12} {:>7.3} of {:<34} {:<8} {}",
+            self.goal,
+            self.what,
+            number(self.carafe),
+            self.unit,
+            self.ratio,
+            self.against,
+            self.wanted(),
+            self.verdict()
+        )
+    }
+}
+
+/// The lines as a table, then the percentiles of what answered requests.
+pub(crate) fn table(lines: &[Line]) -> String {
+    let mut goals = Table::new();
+    goals.load_style(UTF8_FULL_CONDENSED);
+    goals.set_header([
+        "goal", "what", "Carafe", "against", "", "ratio", "wanted", "",
+    ]);
+    for line in lines {
+        goals.add_row([
+            line.goal.to_owned(),
+            line.what.clone(),
+            format!("{} {}", number(line.carafe), line.unit),
+            line.against.clone(),
+            number(line.other),
+            format!("{:.3}", line.ratio),
+            line.wanted(),
+            line.verdict().to_owned(),
+        ]);
+    }
+    let mut latencies = Table::new();
+    latencies.load_style(UTF8_FULL_CONDENSED);
+    latencies.set_header([
+        "goal",
+        "what",
+        "who",
+        "/s",
+        "/s of a core",
+        "p50 ms",
+        "p95",
+        "p99",
+        "max",
+    ]);
+    for line in lines {
+        for (name, figures) in &line.figures {
+            latencies.add_row([
+                line.goal.to_owned(),
+                line.what.clone(),
+                name.clone(),
+                number(figures.rate),
+                number(figures.rate_of_core),
+                format!("{:.3}", figures.p50),
+                format!("{:.3}", figures.p95),
+                format!("{:.3}", figures.p99),
+                format!("{:.3}", figures.max),
+            ]);
+        }
+    }
+    format!("{goals}\n\n{latencies}")
+}
+
+/// Writes the lines and what they were measured on.
+pub(crate) fn write_json(path: &Path, machine: &Machine, lines: &[Line]) -> Result<()> {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        machine: &'a Machine,
+        lines: &'a [Line],
+    }
+    let text = serde_json::to_string_pretty(&Report { machine, lines })?;
+    std::fs::write(path, text)?;
+    Ok(())
+}
+
+/// Three digits at least, and no more after the point than they need.
+fn number(value: f64) -> String {
+    if value >= 1000.0 {
+        let digits = format!("{value:.0}");
+        let mut text = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        text
+    } else if value >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.3}")
+    }
+}
