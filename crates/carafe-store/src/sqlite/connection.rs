@@ -13,6 +13,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use crate::figures::Counted;
+use crate::sqlite::readers::Idle;
 use crate::sqlite::row::valid;
 use crate::statement::{Parameter, Statement};
 use crate::store::Durability;
@@ -83,16 +84,19 @@ pub(crate) fn writer(place: &Place, durability: Durability) -> rusqlite::Result<
     Ok(connection)
 }
 
-/// Measures how long it takes to carry the log over into the database, which is done in a commit
-/// once [`CHECKPOINT_PAGES`] are in the log. This takes the place of SQLite's own hook, which does
-/// the same; where it fails, the next commit tries again.
-pub(crate) fn count_checkpoints(
+/// Carries the log over into the database in a commit, once [`CHECKPOINT_PAGES`] are in the log,
+/// and measures how long that takes. This takes the place of SQLite's own hook, which would not
+/// end the snapshots that idle connections keep: the log could not be taken from the start again.
+/// Where it fails, the next commit tries again.
+pub(crate) fn carry_over_at_commit(
     connection: &mut Connection,
     counted: &Arc<Counted>,
+    idle: &Arc<Idle>,
 ) -> rusqlite::Result<()> {
-    let counted = Arc::clone(counted);
+    let (counted, idle) = (Arc::clone(counted), Arc::clone(idle));
     let checkpoint = move |log: &mut Wal, pages: c_int| {
         if i64::from(pages) >= CHECKPOINT_PAGES {
+            idle.release();
             let started = Instant::now();
             let _ = log.checkpoint();
             counted.checkpoints.record_micros(started.elapsed());

@@ -65,10 +65,13 @@ impl Sqlite {
         };
         let (readers, log) = match &path {
             Some(path) => {
-                connection::count_checkpoints(&mut connection, &counted).map_err(cannot_open)?;
                 let gate = Arc::default();
                 let readers = Readers::open(path.clone(), &gate, slow, Arc::clone(&counted))?;
-                (Some(readers), Some(Log::new(log_of(path), gate)))
+                let idle = readers.idle();
+                connection::carry_over_at_commit(&mut connection, &counted, idle)
+                    .map_err(cannot_open)?;
+                let log = Log::new(log_of(path), gate, Arc::clone(idle));
+                (Some(readers), Some(log))
             }
             None => (None, None),
         };
@@ -344,11 +347,8 @@ impl Sqlite {
         let reads_texts =
             query.search.is_some() || query.filters.iter().any(|filter| contains(&filter.test));
         if !reads_texts {
-            let now = self.read_now(|reader| {
-                Ok(read::snapshot(&reader.connection, || {
-                    search::scan(&reader.connection, resource, scope, query)
-                }))
-            });
+            let now = self
+                .read_now(|reader| Ok(search::scan(&reader.connection, resource, scope, query)));
             match now {
                 Ok(Read::Done(found)) => match found {
                     Err(Error::Unavailable(_)) => {}

@@ -10,5 +10,6 @@ pub(crate) mod read;
 pub(crate) mod readers;
 pub(crate) mod row;
 pub(crate) mod search;
+pub(crate) mod snapshot;
 pub(crate) mod transaction;
 pub(crate) mod writer;

@@ -1,11 +1,13 @@
 //! Connections that read: inline on the caller's thread where the work is bounded, on threads
 //! of their own where it is not.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -16,6 +18,7 @@ use crate::slow::Slow;
 use crate::sqlite::connection;
 use crate::sqlite::failure;
 use crate::sqlite::profile::Profile;
+use crate::sqlite::snapshot::{Commits, Mark};
 
 /// Threads for reads that may take long.
 const THREADS: usize = 2;
@@ -33,14 +36,31 @@ const STEPS_A_LOOK: i32 = 1000;
 /// Looks that a read on the caller's thread may take, some 2 ms.
 const BUDGET_LOOKS: i64 = 64;
 
+/// How long a connection that nobody uses keeps its snapshot. A kept one keeps the log from
+/// being taken from the start again, and other programs from shortening it.
+const KEEP: Duration = Duration::from_millis(50);
+
 /// The connections that read one file.
 pub(crate) struct Readers {
     path: PathBuf,
     slow: Option<Arc<Slow>>,
     counted: Arc<Counted>,
-    idle: Mutex<Vec<Reader>>,
+    commits: Commits,
+    idle: Arc<Idle>,
+    closed: AtomicBool,
     jobs: Mutex<Option<SyncSender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Ends the snapshots that nobody uses.
+    releasing: JoinHandle<()>,
+}
+
+/// Connections for reads on the caller's thread that nobody uses at the moment.
+#[derive(Default)]
+pub(crate) struct Idle {
+    readers: Mutex<Vec<Box<Reader>>>,
+    /// Whether a snapshot may be kept.
+    keeps: AtomicBool,
+    closed: AtomicBool,
 }
 
 type Job = Box<dyn FnOnce(Result<&Reader>) + Send>;
@@ -50,6 +70,8 @@ pub(crate) struct Reader {
     pub(crate) connection: Connection,
     profile: Option<Profile>,
     stop: Arc<Stop>,
+    /// What commits there were before the snapshot that is kept.
+    kept: Cell<Option<Mark>>,
 }
 
 #[derive(Default)]
@@ -82,6 +104,7 @@ impl Reader {
             connection,
             profile: profile.transpose()?,
             stop,
+            kept: Cell::new(None),
         })
     }
 
@@ -95,6 +118,31 @@ impl Reader {
 
     fn limit(&self, looks: i64) {
         self.stop.looks.store(looks, Ordering::Relaxed);
+    }
+
+    /// Begins a snapshot, unless the one that is kept is the newest. A commit that comes between
+    /// the look at the mark and the first read is in the snapshot, and makes the next one new.
+    fn renew(&self, commits: &Commits) -> rusqlite::Result<()> {
+        let mark = commits.mark();
+        if mark.is_some() && self.kept.get() == mark {
+            return Ok(());
+        }
+        // What the last read has used up is not this one's.
+        self.lift_limit();
+        self.release()?;
+        self.connection.prepare_cached("BEGIN")?.raw_execute()?;
+        self.kept.set(mark);
+        Ok(())
+    }
+
+    /// Ends the snapshot.
+    fn release(&self) -> rusqlite::Result<()> {
+        self.kept.set(None);
+        if !self.connection.is_autocommit() {
+            self.lift_limit();
+            self.connection.prepare_cached("COMMIT")?.raw_execute()?;
+        }
+        Ok(())
     }
 
     /// Lets the read under way take as long as it needs.
@@ -120,45 +168,52 @@ impl Readers {
             let thread = thread.spawn(move || run(&path, &queue, &gate, slow.as_ref()));
             threads.push(thread.map_err(|err| Error::Unavailable(Box::new(err)))?);
         }
-        let idle = Mutex::new(vec![Reader::open(&path, slow.as_ref())?]);
+        let first = Box::new(Reader::open(&path, slow.as_ref())?);
+        let idle = Arc::new(Idle::default());
+        locked(&idle.readers).push(first);
+        let unused = Arc::clone(&idle);
+        let releasing = std::thread::Builder::new().name("carafe-idle".to_owned());
+        let releasing = releasing.spawn(move || unused.release_unused());
         Ok(Self {
+            commits: Commits::open(&path),
             path,
             slow,
             counted,
             idle,
+            closed: AtomicBool::new(false),
+            releasing: releasing.map_err(|err| Error::Unavailable(Box::new(err)))?,
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
         })
     }
 
-    /// Runs a bounded read on this thread, within a budget of steps.
+    /// Runs a bounded read on this thread, within a budget of steps, from one snapshot: the
+    /// newest at the time of the call.
     pub(crate) fn now<T>(
         &self,
         read: impl FnOnce(&Reader) -> rusqlite::Result<T>,
     ) -> Result<Read<T>> {
-        if locked(&self.jobs).is_none() {
+        if self.closed.load(Ordering::Acquire) {
             return Err(failure::closed());
         }
-        let idle = locked(&self.idle).pop();
+        let idle = locked(&self.idle.readers).pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => Reader::open(&self.path, self.slow.as_ref())?,
+            None => Box::new(Reader::open(&self.path, self.slow.as_ref())?),
         };
-        reader.limit(BUDGET_LOOKS);
         let reading = self.counted.reads.hold();
-        let outcome = read(&reader);
+        let outcome = reader.renew(&self.commits).and_then(|()| {
+            reader.limit(BUDGET_LOOKS);
+            read(&reader)
+        });
         drop(reading);
-        if !reader.connection.is_autocommit() {
-            // A read that was stopped halfway through its snapshot: nothing may hold it open.
-            reader.lift_limit();
-            reader.connection.execute_batch("ROLLBACK")?;
+        if outcome.is_err() {
+            reader.release()?;
         }
         reader.tell_of_slow();
-        let mut idle = locked(&self.idle);
-        if idle.len() < IDLE_MAX {
-            idle.push(reader);
+        if self.idle.take_back(reader) {
+            self.releasing.thread().unpark();
         }
-        drop(idle);
         match outcome {
             Ok(value) => Ok(Read::Done(value)),
             Err(err) if err.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
@@ -166,6 +221,11 @@ impl Readers {
             }
             Err(err) => Err(err.into()),
         }
+    }
+
+    /// The connections that may keep a snapshot.
+    pub(crate) fn idle(&self) -> &Arc<Idle> {
+        &self.idle
     }
 
     /// Runs a read on one of the threads. It is stopped when the future is dropped.
@@ -207,12 +267,54 @@ impl Readers {
 
     /// Finishes the reads that wait, and closes all connections.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         locked(&self.jobs).take();
         for thread in locked(&self.threads).drain(..) {
             // A thread that panicked has said so already.
             let _ = thread.join();
         }
-        locked(&self.idle).clear();
+        self.idle.close();
+        self.releasing.thread().unpark();
+    }
+}
+
+impl Idle {
+    /// Keeps a connection for the next read. True where that keeps a snapshot, and nobody looks
+    /// after those yet.
+    fn take_back(&self, reader: Box<Reader>) -> bool {
+        let mut readers = locked(&self.readers);
+        if readers.len() >= IDLE_MAX || self.closed.load(Ordering::Acquire) {
+            return false;
+        }
+        readers.push(reader);
+        !self.keeps.load(Ordering::Relaxed) && !self.keeps.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends the snapshots that are kept, so that the log can be carried over as a whole.
+    pub(crate) fn release(&self) {
+        for reader in &*locked(&self.readers) {
+            if let Err(err) = reader.release() {
+                tracing::warn!(error = %err, "A snapshot was not ended");
+            }
+        }
+    }
+
+    /// Runs until the connections are closed.
+    fn release_unused(&self) {
+        while !self.closed.load(Ordering::Acquire) {
+            if self.keeps.swap(false, Ordering::AcqRel) {
+                std::thread::sleep(KEEP);
+                self.release();
+            } else {
+                std::thread::park();
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut readers = locked(&self.readers);
+        self.closed.store(true, Ordering::Release);
+        readers.clear();
     }
 }
 

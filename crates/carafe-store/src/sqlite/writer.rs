@@ -15,6 +15,7 @@ use crate::plan::Plans;
 use crate::sqlite::connection::{BUSY_TIMEOUT, bound};
 use crate::sqlite::failure;
 use crate::sqlite::profile::Profile;
+use crate::sqlite::readers::Idle;
 use crate::sqlite::search::Indexer;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::write::{Expect, Step, Work, Write};
@@ -62,6 +63,8 @@ pub(crate) struct Log {
     pub(crate) path: PathBuf,
     /// Long reads share it; who takes it alone waits until none is under way.
     pub(crate) gate: Arc<RwLock<()>>,
+    /// Connections that may keep a snapshot while nobody uses them.
+    idle: Arc<Idle>,
     /// Bytes from which it is shortened by force.
     bytes_max: u64,
 }
@@ -69,10 +72,11 @@ pub(crate) struct Log {
 impl Log {
     const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-    pub(crate) fn new(path: PathBuf, gate: Arc<RwLock<()>>) -> Self {
+    pub(crate) fn new(path: PathBuf, gate: Arc<RwLock<()>>, idle: Arc<Idle>) -> Self {
         Self {
             path,
             gate,
+            idle,
             bytes_max: Self::BYTES_MAX,
         }
     }
@@ -220,6 +224,9 @@ impl Writer {
 
     /// Carries the log over into the database, so that the file is whole by itself.
     fn carry_over(&self) {
+        if let Some(log) = &self.log {
+            log.idle.release();
+        }
         if let Err(err) = carry_over(&self.connection, &self.counted) {
             // The next start reads the log.
             tracing::warn!(error = %err, "The log was not carried over into the database");
@@ -238,6 +245,7 @@ impl Writer {
         }
         let gate = Arc::clone(&log.gate);
         let _quiet = gate.write().unwrap_or_else(PoisonError::into_inner);
+        log.idle.release();
         let connection = &self.connection;
         let shortened = connection
             .busy_timeout(SHORTEN_WAIT)

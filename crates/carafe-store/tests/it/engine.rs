@@ -307,3 +307,61 @@ async fn a_long_snapshot_of_another_process_does_not_hold_up_writes() {
     assert!(log.len() > 64 << 20, "the log is shorter than its limit");
     bed.finish().await;
 }
+
+/// A reader keeps its snapshot from one read to the next.
+#[tokio::test]
+async fn a_kept_snapshot_hides_no_commit_and_does_not_hold_up_other_programs() {
+    let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
+    let bed = Bed::file(&schema).await;
+    let other = bed.other();
+    for id in 1..=50 {
+        let key = Key::Integer(id);
+        assert_eq!(bed.get("notes", &key).await, None);
+        match id % 2 {
+            0 => bed
+                .insert("notes", vec![text("own")])
+                .await
+                .map(drop)
+                .unwrap(),
+            _ => other
+                .execute_batch("INSERT INTO notes (title) VALUES ('of another')")
+                .unwrap(),
+        }
+        assert!(bed.get("notes", &key).await.is_some(), "record {id}");
+        assert_eq!(bed.all("notes").await.1, id.unsigned_abs());
+    }
+    // It waits as long as its busy timeout until no snapshot is in the way.
+    let shorten = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let busy: i64 = other.query_row(shorten, [], |row| row.get(0)).unwrap();
+    assert_eq!(busy, 0, "a snapshot is kept by nobody for long");
+    bed.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_begun_anew_while_records_are_read_all_the_time() {
+    const LOG_BYTES_MAX: u64 = 32 * 1024 * 1024;
+    let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
+    let bed = Bed::file(&schema).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let (store, read, over) = (bed.store.clone(), Arc::clone(&schema), Arc::clone(&done));
+    let reader = tokio::spawn(async move {
+        while !over.load(Ordering::Relaxed) {
+            let key = Key::Integer(1);
+            store
+                .get(&read.resources[0], Scope::Live, &key, |_| ())
+                .await
+                .unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    let large = "x".repeat(1 << 18);
+    let log = bed.path().with_extension("db-wal");
+    for _ in 0..400 {
+        bed.insert("notes", vec![text(&large)]).await.unwrap();
+        let length = std::fs::metadata(&log).unwrap().len();
+        assert!(length < LOG_BYTES_MAX, "the log has {length} bytes");
+    }
+    done.store(true, Ordering::Relaxed);
+    reader.await.unwrap();
+    bed.finish().await;
+}
