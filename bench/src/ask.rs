@@ -30,6 +30,7 @@ pub(crate) struct Read {
     before: String,
     /// What follows the key, if there is one.
     after: Option<String>,
+    width: usize,
     fields: String,
     rows: u64,
     random: Random,
@@ -46,11 +47,18 @@ impl Read {
         Self {
             before: before.to_owned(),
             after,
+            width: 0,
             fields: String::new(),
             rows,
             random: Random::new(7),
             status: 200,
         }
+    }
+
+    /// Keys have so many digits at least.
+    pub(crate) fn wide(mut self, width: usize) -> Self {
+        self.width = width;
+        self
     }
 
     /// With a header field, and another status expected.
@@ -67,7 +75,8 @@ impl Requests for Read {
             None => head(request, "GET", &self.before, &self.fields, ""),
             Some(after) => {
                 let id = 1 + self.random.below(self.rows);
-                let path = format!("{}{id}{after}", self.before);
+                let (before, width) = (&self.before, self.width);
+                let path = format!("{before}{id:0width$}{after}");
                 head(request, "GET", &path, &self.fields, "");
             }
         }
@@ -110,6 +119,50 @@ impl Requests for Create {
             return Ok(());
         }
         answer.expect(self.statuses[0])
+    }
+}
+
+/// Changes of random records, whatever they are at the moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    method: String,
+    before: String,
+    after: String,
+    width: usize,
+    rows: u64,
+    random: Random,
+    notes: Vec<Note>,
+    next: usize,
+}
+
+impl Write {
+    /// `{id}` in the path is from 1 to `rows`, in `width` digits at least.
+    pub(crate) fn at(method: &str, path: &str, rows: u64, width: usize) -> Self {
+        let (before, after) = path.split_once("{id}").unwrap_or((path, ""));
+        Self {
+            method: method.to_owned(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+            width,
+            rows,
+            random: Random::new(13),
+            notes: Notes::new().take(1024).collect(),
+            next: 0,
+        }
+    }
+}
+
+impl Requests for Write {
+    fn write(&mut self, _: usize, request: &mut Vec<u8>) {
+        self.next = (self.next + 1) % self.notes.len();
+        let (id, width) = (1 + self.random.below(self.rows), self.width);
+        let path = format!("{}{id:0width$}{}", self.before, self.after);
+        let body = self.notes[self.next].json();
+        head(request, &self.method, &path, "if-match: *\r\n", &body);
+    }
+
+    fn read(&mut self, _: usize, answer: &Answer<'_>) -> Result<()> {
+        answer.expect(200)
     }
 }
 
@@ -187,6 +240,84 @@ impl Requests for Update {
             records.push_back((key, Some(tag.to_owned())));
         }
         Ok(())
+    }
+}
+
+/// Deletions of records, each once.
+#[derive(Clone, Debug)]
+pub(crate) struct Delete {
+    path: String,
+    next: u64,
+    step: u64,
+    rows: u64,
+}
+
+impl Delete {
+    pub(crate) fn at(path: &str, rows: u64) -> Self {
+        Self {
+            path: path.to_owned(),
+            next: 0,
+            // Coprime with powers of ten, so that each key comes once.
+            step: 7_654_321 % rows,
+            rows,
+        }
+    }
+}
+
+impl Requests for Delete {
+    fn write(&mut self, _: usize, request: &mut Vec<u8>) {
+        self.next = (self.next + self.step) % self.rows;
+        let path = format!("{}/{}", self.path, self.next + 1);
+        head(request, "DELETE", &path, "if-match: *\r\n", "");
+    }
+
+    fn read(&mut self, _: usize, answer: &Answer<'_>) -> Result<()> {
+        match answer.status {
+            // When all have gone, the rest are not there.
+            200 | 204 | 404 | 412 => Ok(()),
+            _ => answer.expect(204),
+        }
+    }
+}
+
+/// Nine readings of one record to one new note; the readings are measured, or the writings.
+#[derive(Clone, Debug)]
+pub(crate) struct Mixed {
+    read: Read,
+    create: Create,
+    turn: u64,
+    writes: Vec<bool>,
+}
+
+impl Mixed {
+    pub(crate) fn at(path: &str, rows: u64, connections: usize) -> Self {
+        Self {
+            read: Read::of(&format!("{path}/{{id}}"), rows),
+            create: Create::at(path),
+            turn: 0,
+            writes: vec![false; connections],
+        }
+    }
+}
+
+impl Requests for Mixed {
+    fn write(&mut self, connection: usize, request: &mut Vec<u8>) {
+        self.turn += 1;
+        let writes = self.turn.is_multiple_of(10);
+        self.writes[connection] = writes;
+        if writes {
+            self.create.write(connection, request);
+        } else {
+            self.read.write(connection, request);
+        }
+    }
+
+    fn read(&mut self, connection: usize, answer: &Answer<'_>) -> Result<()> {
+        if self.writes[connection] {
+            self.create.read(connection, answer)
+        } else {
+            self.read.read(connection, answer)
+        }
     }
 }
 

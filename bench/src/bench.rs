@@ -87,6 +87,11 @@ impl<'a> Bench<'a> {
         Ok(names.zip(figures).collect())
     }
 
+    /// Measures one for as many rounds.
+    pub(crate) fn once(&self, subject: Subject<'_>) -> Result<Vec<(String, Figures)>> {
+        self.in_turns(vec![subject])
+    }
+
     /// Takes a line into the report, and shows it.
     pub(crate) fn tell(&self, line: Line) {
         eprintln!("{line}");

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::processor;
 use crate::sample::Sample;
-use crate::server::Server;
+use crate::server::{Processors, Server};
 
 /// How long one answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
@@ -71,7 +71,7 @@ pub(crate) fn load<R: Requests + Send>(
     requests: R,
 ) -> Result<(Sample, R)> {
     let before = server.processor_seconds();
-    let (mut sample, requests) = run(server.address, connections, End::After(duration), requests)?;
+    let (mut sample, requests) = run(server, connections, End::After(duration), requests)?;
     sample.server_seconds = server.processor_seconds() - before;
     Ok((sample, requests))
 }
@@ -84,16 +84,19 @@ pub(crate) enum End {
     Count(u64),
 }
 
-/// Runs the connections on a thread of the client's processor.
+/// Runs the connections on a thread: of the client's processor, where the server has the other.
 pub(crate) fn run<R: Requests + Send>(
-    address: SocketAddr,
+    server: &Server,
     connections: usize,
     end: End,
     requests: R,
 ) -> Result<(Sample, R)> {
+    let (address, processors) = (server.address, server.processors);
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            processor::stay_on(processor::CLIENT);
+        let thread = scope.spawn(move || {
+            if processors == Processors::One {
+                processor::stay_on(processor::CLIENT);
+            }
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .event_interval(1)
@@ -101,7 +104,7 @@ pub(crate) fn run<R: Requests + Send>(
                 .block_on(async {
                     tokio::select! {
                         done = all(address, connections, end, requests) => done,
-                        () = stay_awake() => bail!("the client fell asleep"),
+                        () = stay_awake(processors) => bail!("the client fell asleep"),
                     }
                 })
         });
@@ -114,8 +117,8 @@ pub(crate) fn run<R: Requests + Send>(
 /// Looks for answers all the time. A client that sleeps must be woken by the server's processor,
 /// which is dear on virtual machines, and dearest for a server that is slow enough to let it
 /// sleep.
-async fn stay_awake() {
-    while processor::are_two() {
+async fn stay_awake(processors: Processors) {
+    while processors == Processors::One && processor::are_two() {
         tokio::task::yield_now().await;
     }
     std::future::pending().await

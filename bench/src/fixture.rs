@@ -33,6 +33,20 @@ impl Fixture {
         Ok(folder)
     }
 
+    /// The file of notes in NDJSON.
+    pub(crate) fn notes(&self, rows: u64) -> Result<PathBuf> {
+        let path = self.folder.join(format!("notes-{rows}.ndjson"));
+        if !path.exists() {
+            let mut text = String::new();
+            for note in Notes::new().take(usize::try_from(rows)?) {
+                text.push_str(&note.json());
+                text.push('\n');
+            }
+            std::fs::write(&path, text)?;
+        }
+        Ok(path)
+    }
+
     fn filled(&self, rows: u64) -> Result<PathBuf> {
         let folder = self.folder.join(format!("filled-{rows}"));
         let complete = folder.join("complete");

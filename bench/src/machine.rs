@@ -22,7 +22,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Reads what there is; what cannot be found out is empty.
-    pub(crate) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path, peers: Vec<String>) -> Result<Self> {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let processors = read("/proc/cpuinfo");
         let processor = processors
@@ -38,6 +38,7 @@ impl Machine {
             said("rustc", "--version"),
             said("postgres", "--version"),
         ];
+        versions.extend(peers);
         versions.retain(|version| !version.is_empty());
         Ok(Self {
             processor: processor

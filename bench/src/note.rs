@@ -1,5 +1,9 @@
 //! Notes that are the same in every run.
 
+/// In every 740th note, once.
+pub(crate) const RARE: &str = "zyxwvut";
+/// In every 13th note.
+pub(crate) const COMMON: &str = "quxfrob";
 /// Thirty letters in one note; each three of them in a row are in many.
 pub(crate) const LONG_NOTE: u64 = 700;
 

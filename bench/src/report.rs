@@ -107,7 +107,43 @@ impl Line {
         }
     }
 
-    fn wanted(&self) -> String {
+    /// What was measured beside nothing else: its rate.
+    pub(crate) fn alone(goal: &'static str, what: &str, figures: Figures) -> Self {
+        Self {
+            goal,
+            what: what.to_owned(),
+            against: String::new(),
+            carafe: figures.rate,
+            other: 0.0,
+            unit: "/s",
+            ratio: 0.0,
+            wanted: None,
+            figures: vec![("Carafe".to_owned(), figures)],
+        }
+    }
+
+    /// A figure that has a limit of its own.
+    pub(crate) fn limit(
+        goal: &'static str,
+        what: &str,
+        value: f64,
+        unit: &'static str,
+        limit: f64,
+    ) -> Self {
+        Self {
+            goal,
+            what: what.to_owned(),
+            against: "the limit".to_owned(),
+            carafe: value,
+            other: limit,
+            unit,
+            ratio: value / limit,
+            wanted: Some(Wanted::AtMost(1.0)),
+            figures: Vec::new(),
+        }
+    }
+
+    pub(crate) fn wanted(&self) -> String {
         match self.wanted {
             None => String::new(),
             Some(Wanted::AtLeast(wanted)) => format!("≥ {wanted}"),
@@ -128,11 +164,18 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<10} {:<44} {:>10} {:<12} {:>7.3} of {:<34} {:<8} {}",
+            "{:<10} {:<50} {:>10} {:<12}",
             self.goal,
             self.what,
             number(self.carafe),
             self.unit,
+        )?;
+        if self.against.is_empty() {
+            return Ok(());
+        }
+        write!(
+            f,
+            " {:>7.3} of {:<34} {:<8} {}",
             self.ratio,
             self.against,
             self.wanted(),

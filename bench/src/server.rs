@@ -22,6 +22,7 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    pub(crate) processors: Processors,
     /// From the start of the process until it took a connection.
     pub(crate) start: Duration,
 }
@@ -89,6 +90,7 @@ impl Server {
         let mut server = Self {
             child,
             address,
+            processors,
             start: Duration::ZERO,
         };
         server.wait(started)?;
@@ -124,6 +126,12 @@ impl Server {
     pub(crate) fn processor_seconds(&self) -> f64 {
         let nanoseconds: u64 = self.processes().iter().map(|pid| nanoseconds_of(pid)).sum();
         nanoseconds as f64 / 1e9
+    }
+
+    /// Bytes of memory that are its own or shared, all its processes together.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let kib: u64 = self.processes().iter().map(|pid| resident_kib(pid)).sum();
+        kib * 1024
     }
 
     /// Those of its process group.
@@ -177,4 +185,11 @@ fn nanoseconds_of(pid: &str) -> u64 {
         .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
         .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
         .sum()
+}
+
+fn resident_kib(pid: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|text| text.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }

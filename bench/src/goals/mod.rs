@@ -1,6 +1,11 @@
 //! The goals, a file for each group, and the run over all that are asked for.
 
+mod peers;
+mod postgres;
 mod reads;
+mod scale;
+mod start;
+mod workloads;
 mod writes;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +17,7 @@ use crate::args::Args;
 use crate::bench::Bench;
 use crate::fixture::Fixture;
 use crate::machine::Machine;
-use crate::{processor, report};
+use crate::{peer, plot, processor, report};
 
 /// Measures the goals of a group that are asked for.
 type Measure = fn(&Bench<'_>) -> Result<()>;
@@ -35,9 +40,14 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         folder: out.clone(),
     };
     let bench = Bench::new(args, fixture);
-    let groups: [(&[&str], Measure); 2] = [
+    let groups: [(&[&str], Measure); 7] = [
         (&["P1", "P2", "P3", "P4", "P14"], reads::measure),
         (&["P6", "P7", "P7s", "P8", "P9"], writes::measure),
+        (&["P11"], scale::measure),
+        (&["P12"], postgres::measure),
+        (&["P15"], start::measure),
+        (&["P16"], peers::measure),
+        (&["workloads"], workloads::measure),
     ];
     for (names, measure) in groups {
         if names.iter().any(|name| args.wants(name)) {
@@ -45,10 +55,11 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         }
     }
     let lines = bench.into_lines();
-    let machine = Machine::read(&out)?;
+    let machine = Machine::read(&out, peer::versions())?;
     println!("{}", report::table(&lines));
     report::write_json(&out.join("report.json"), &machine, &lines)?;
-    println!("Also in {}", out.join("report.json").display());
+    std::fs::write(out.join("report.svg"), plot::svg(&lines))?;
+    println!("Also in {}: report.json, report.svg", out.display());
     Ok(lines.iter().all(|line| line.is_met() != Some(false)))
 }
 

@@ -155,7 +155,7 @@ impl Kept {
 /// Asks once, and keeps the answer.
 pub(crate) fn fetch(server: &Server, read: Read) -> Result<Kept> {
     let once = Once { read, kept: None };
-    let (_, once) = client::run(server.address, 1, End::Count(1), once)?;
+    let (_, once) = client::run(server, 1, End::Count(1), once)?;
     once.kept.context("no answer")
 }
 

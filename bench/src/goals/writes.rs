@@ -127,11 +127,10 @@ impl Writes<'_> {
     fn with_search(&self) -> Result<()> {
         let database = self.folder.join("data.db");
         let articles = || Create::at("/api/articles");
-        let address = self.carafe.address;
         let burst = Subject::new("Carafe, burst with search", || {
             wait_for_index(&database)?;
             let end = End::Count(BURST);
-            Ok(client::run(address, CONNECTIONS, end, articles())?.0)
+            Ok(client::run(&self.carafe, CONNECTIONS, end, articles())?.0)
         });
         let figures = self
             .bench
@@ -181,12 +180,7 @@ impl Writes<'_> {
         let (rows, duration) = (self.rows, self.bench.duration());
         let update = Update::at("/api/notes", rows, CONNECTIONS);
         let unknown = update.unknown();
-        let (_, update) = client::run(
-            self.carafe.address,
-            CONNECTIONS,
-            End::Count(unknown + 64),
-            update,
-        )?;
+        let (_, update) = client::run(&self.carafe, CONNECTIONS, End::Count(unknown + 64), update)?;
         let mut update = Some(update);
         let carafe = Subject::new("Carafe", move || {
             let (sample, after) = match update.take() {

@@ -1,0 +1,96 @@
+//! P11: what a request costs from the smallest number of rows to the largest.
+
+use anyhow::Result;
+
+use crate::ask::{Create, Delete, Read, Update};
+use crate::bench::{Bench, Subject};
+use crate::client::{self, End};
+use crate::note::RARE;
+use crate::report::{Line, Wanted};
+use crate::sample::{Figures, Sample};
+use crate::server::Server;
+
+const CONNECTIONS: usize = 64;
+
+pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
+    let mut sizes = bench.args.rows.clone();
+    sizes.sort_unstable();
+    let (Some(least), Some(most)) = (sizes.first(), sizes.last()) else {
+        return Ok(());
+    };
+    if least == most {
+        return Ok(());
+    }
+    let (small, _) = bench.carafe(*least, &[])?;
+    let (large, _) = bench.carafe(*most, &[])?;
+    let sides = [(&large, *most), (&small, *least)];
+    let search = format!("/api/articles?q={RARE}");
+    for (what, path) in [
+        ("GET one", "/api/notes/{id}"),
+        ("list of 10", "/api/notes"),
+        ("search, rare word", &search),
+    ] {
+        compare(bench, what, sides, |rows| Read::of(path, rows))?;
+    }
+    compare(bench, "POST", sides, |_| Create::at("/api/notes"))?;
+    updates(bench, sides)?;
+    // Last, because it takes records away.
+    compare(bench, "DELETE", sides, |rows| {
+        Delete::at("/api/notes", rows)
+    })
+}
+
+/// The same requests of both, and how much more processor time one takes with more rows.
+fn compare<R>(
+    bench: &Bench<'_>,
+    what: &str,
+    sides: [(&Server, u64); 2],
+    requests: impl Fn(u64) -> R,
+) -> Result<()>
+where
+    R: client::Requests + Clone + Send,
+{
+    let duration = bench.duration();
+    let subjects = sides.map(|(server, rows)| {
+        let name = format!("{rows} rows");
+        Subject::server(name, server, CONNECTIONS, duration, requests(rows))
+    });
+    tell(bench, what, bench.in_turns(subjects.into())?);
+    Ok(())
+}
+
+/// Each with its own tags, which go on from one measurement to the next.
+fn updates(bench: &Bench<'_>, sides: [(&Server, u64); 2]) -> Result<()> {
+    let mut subjects = Vec::new();
+    for (server, rows) in sides {
+        let update = Update::at("/api/notes", rows, CONNECTIONS);
+        let known = End::Count(update.unknown() + CONNECTIONS as u64);
+        let (_, update) = client::run(server, CONNECTIONS, known, update)?;
+        let mut update = Some(update);
+        let duration = bench.duration();
+        subjects.push(Subject::new(format!("{rows} rows"), move || {
+            let Some(before) = update.take() else {
+                return Ok(Sample::default());
+            };
+            let (sample, after) = client::load(server, CONNECTIONS, duration, before)?;
+            update = Some(after);
+            Ok(sample)
+        }));
+    }
+    tell(bench, "PATCH with If-Match", bench.in_turns(subjects)?);
+    Ok(())
+}
+
+fn tell(bench: &Bench<'_>, what: &str, figures: Vec<(String, Figures)>) {
+    let cost = |figures: &Figures| 1e6 / figures.rate_of_core;
+    let what = format!("{what}, {}", figures[0].0);
+    let wanted = Some(Wanted::AtMost(1.5));
+    bench.tell(Line::of(
+        "P11",
+        &what,
+        figures,
+        wanted,
+        "µs of a core",
+        cost,
+    ));
+}

@@ -1,0 +1,129 @@
+//! What has no goal of its own: all requests, at several numbers of clients.
+
+use anyhow::Result;
+
+use crate::ask::{Create, Delete, Mixed, Read, Update};
+use crate::bench::{Bench, Subject};
+use crate::client::{self, End, Requests};
+use crate::note::{COMMON, RARE};
+use crate::report::Line;
+use crate::server::Server;
+
+const CLIENTS: [usize; 4] = [1, 16, 64, 256];
+const CLIENTS_MOST: usize = 64;
+
+pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
+    for rows in bench.args.rows.iter().copied() {
+        let (full, folder) = bench.carafe(rows, &[])?;
+        reads(bench, &full, rows)?;
+        writes(bench, &full, rows, "FULL")?;
+        drop(full);
+        drop(folder);
+        let (normal, _) = bench.carafe(rows, &["--durability", "normal"])?;
+        writes(bench, &normal, rows, "NORMAL")?;
+    }
+    Ok(())
+}
+
+fn reads(bench: &Bench<'_>, server: &Server, rows: u64) -> Result<()> {
+    let deep = rows / 20;
+    let paths = [
+        ("GET one", "/api/notes/{id}".to_owned()),
+        ("list of 10", "/api/notes".to_owned()),
+        ("list of 100", "/api/notes?per_page=100".to_owned()),
+        (
+            "page by number, in the middle",
+            format!("/api/notes?page={deep}"),
+        ),
+        (
+            "list filtered and sorted",
+            "/api/articles?rank__gte=1000&sort=-rank".to_owned(),
+        ),
+        ("search, rare word", format!("/api/articles?q={RARE}")),
+        ("search, common word", format!("/api/articles?q={COMMON}")),
+        ("search, two letters", "/api/articles?q=qu".to_owned()),
+    ];
+    for (what, path) in &paths {
+        // What takes milliseconds is not faster with more clients on one processor.
+        let clients = if what.starts_with("search") {
+            &CLIENTS[..1]
+        } else {
+            &CLIENTS[..]
+        };
+        for clients in clients {
+            let read = Read::of(path, rows);
+            tell(bench, server, rows, what, *clients, read)?;
+        }
+    }
+    for clients in CLIENTS {
+        let mixed = Mixed::at("/api/notes", rows, clients);
+        tell(bench, server, rows, "9 GET to 1 POST", clients, mixed)?;
+    }
+    let page = Read::of("/notes", rows).with("accept: text/html", 200);
+    tell(
+        bench,
+        server,
+        rows,
+        "page of 10 for people",
+        CLIENTS_MOST,
+        page,
+    )
+}
+
+fn writes(bench: &Bench<'_>, server: &Server, rows: u64, durability: &str) -> Result<()> {
+    for clients in CLIENTS {
+        let what = format!("POST, {durability}");
+        tell(
+            bench,
+            server,
+            rows,
+            &what,
+            clients,
+            Create::at("/api/notes"),
+        )?;
+    }
+    let update = Update::at("/api/notes", rows, CLIENTS_MOST);
+    let unknown = End::Count(update.unknown() + CLIENTS_MOST as u64);
+    let (_, update) = client::run(server, CLIENTS_MOST, unknown, update)?;
+    let duration = bench.duration();
+    let (sample, _) = client::load(server, CLIENTS_MOST, duration, update)?;
+    let what = format!("PATCH with If-Match, {durability}");
+    let figures = crate::sample::Figures::of(&mut [sample]);
+    bench.tell(Line::alone(
+        "workload",
+        &titled(&what, rows, CLIENTS_MOST),
+        figures,
+    ));
+    let what = format!("DELETE, {durability}");
+    tell(
+        bench,
+        server,
+        rows,
+        &what,
+        CLIENTS_MOST,
+        Delete::at("/api/notes", rows),
+    )
+}
+
+fn tell<R: Requests + Clone + Send>(
+    bench: &Bench<'_>,
+    server: &Server,
+    rows: u64,
+    what: &str,
+    clients: usize,
+    requests: R,
+) -> Result<()> {
+    let subject = Subject::server("Carafe", server, clients, bench.duration() / 2, requests);
+    for (_, figures) in bench.once(subject)? {
+        bench.tell(Line::alone(
+            "workload",
+            &titled(what, rows, clients),
+            figures,
+        ));
+    }
+    Ok(())
+}
+
+fn titled(what: &str, rows: u64, clients: usize) -> String {
+    format!("{what}, {clients} clients, {rows} rows")
+}
