@@ -96,10 +96,11 @@ pub(crate) fn carry_over_at_commit(
     let (counted, idle) = (Arc::clone(counted), Arc::clone(idle));
     let checkpoint = move |log: &mut Wal, pages: c_int| {
         if i64::from(pages) >= CHECKPOINT_PAGES {
-            idle.release();
+            idle.leave_log();
             let started = Instant::now();
             let _ = log.checkpoint();
             counted.checkpoints.record_micros(started.elapsed());
+            idle.renew();
         }
         Ok(())
     };

@@ -3,11 +3,11 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -40,6 +40,9 @@ const BUDGET_LOOKS: i64 = 64;
 /// being taken from the start again, and other programs from shortening it.
 const KEEP: Duration = Duration::from_millis(50);
 
+/// How long carrying the log over waits for reads on callers' threads.
+const LEAVE_WAIT: Duration = Duration::from_millis(2);
+
 /// The connections that read one file.
 pub(crate) struct Readers {
     path: PathBuf,
@@ -60,6 +63,10 @@ pub(crate) struct Idle {
     readers: Mutex<Vec<Box<Reader>>>,
     /// Whether a snapshot may be kept.
     keeps: AtomicBool,
+    /// Snapshots of an earlier epoch are not kept on.
+    epoch: AtomicUsize,
+    /// Reads under way, of even epochs and of odd ones.
+    under_way: [AtomicUsize; 2],
     closed: AtomicBool,
 }
 
@@ -70,8 +77,8 @@ pub(crate) struct Reader {
     pub(crate) connection: Connection,
     profile: Option<Profile>,
     stop: Arc<Stop>,
-    /// What commits there were before the snapshot that is kept.
-    kept: Cell<Option<Mark>>,
+    /// What commits there were before the snapshot that is kept, and its epoch.
+    kept: Cell<Option<(Mark, usize)>>,
 }
 
 #[derive(Default)]
@@ -122,8 +129,8 @@ impl Reader {
 
     /// Begins a snapshot, unless the one that is kept is the newest. A commit that comes between
     /// the look at the mark and the first read is in the snapshot, and makes the next one new.
-    fn renew(&self, commits: &Commits) -> rusqlite::Result<()> {
-        let mark = commits.mark();
+    fn renew(&self, commits: &Commits, epoch: usize) -> rusqlite::Result<()> {
+        let mark = commits.mark().map(|mark| (mark, epoch));
         if mark.is_some() && self.kept.get() == mark {
             return Ok(());
         }
@@ -202,14 +209,18 @@ impl Readers {
             None => Box::new(Reader::open(&self.path, self.slow.as_ref())?),
         };
         let reading = self.counted.reads.hold();
-        let outcome = reader.renew(&self.commits).and_then(|()| {
+        let epoch = self.idle.begin();
+        let outcome = reader.renew(&self.commits, epoch).and_then(|()| {
             reader.limit(BUDGET_LOOKS);
             read(&reader)
         });
         drop(reading);
-        if outcome.is_err() {
-            reader.release()?;
-        }
+        let released = match outcome.is_err() || self.idle.is_over(epoch) {
+            true => reader.release(),
+            false => Ok(()),
+        };
+        self.idle.end(epoch);
+        released?;
         reader.tell_of_slow();
         if self.idle.take_back(reader) {
             self.releasing.thread().unpark();
@@ -297,6 +308,41 @@ impl Idle {
                 tracing::warn!(error = %err, "A snapshot was not ended");
             }
         }
+    }
+
+    /// Before the log is carried over: ends the snapshots that are kept, and waits a little for
+    /// reads that began before the last commit. What these read in the log could not be carried
+    /// over.
+    pub(crate) fn leave_log(&self) {
+        let before = self.renew();
+        self.release();
+        let started = Instant::now();
+        while self.under_way[before % 2].load(Ordering::Acquire) > 0
+            && started.elapsed() < LEAVE_WAIT
+        {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Begins an epoch, and returns the one before. After the log was carried over, a snapshot
+    /// from before reads on in it, however new it is, and the log could not be begun anew.
+    pub(crate) fn renew(&self) -> usize {
+        self.epoch.fetch_add(1, Ordering::AcqRel)
+    }
+
+    /// Counts a read as under way, and returns its epoch.
+    fn begin(&self) -> usize {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        self.under_way[epoch % 2].fetch_add(1, Ordering::AcqRel);
+        epoch
+    }
+
+    fn is_over(&self, epoch: usize) -> bool {
+        self.epoch.load(Ordering::Acquire) != epoch
+    }
+
+    fn end(&self, epoch: usize) {
+        self.under_way[epoch % 2].fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Runs until the connections are closed.
