@@ -269,8 +269,13 @@ fn execute(connection: &Connection, write: &Write) -> Result<i64> {
     if let Work::Steps(steps) = &write.work
         && steps.iter().filter(|step| step.changes()).count() <= 1
     {
-        // One statement is all or nothing by itself.
-        return run_steps(connection, write, steps);
+        let before = connection.total_changes();
+        let outcome = run_steps(connection, write, steps);
+        if outcome.is_err() && connection.total_changes() != before {
+            // A trigger has failed, and the row is there: the group starts anew.
+            rollback(connection);
+        }
+        return outcome;
     }
     plain(connection, "SAVEPOINT one")?;
     let outcome = match &write.work {

@@ -365,3 +365,36 @@ async fn the_log_is_begun_anew_while_records_are_read_all_the_time() {
     reader.await.unwrap();
     bed.finish().await;
 }
+
+/// Another program's trigger may fail after the row was inserted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_whose_trigger_fails_is_not_stored_and_takes_no_other_with_it() {
+    let schema = schema(vec![resource("notes", vec![field("title", Kind::Text)])]);
+    let bed = Bed::file(&schema).await;
+    let trigger = "CREATE TABLE told (title TEXT NOT NULL CHECK (title <> 'bad'));
+                   CREATE TRIGGER notes_told AFTER INSERT ON notes
+                   BEGIN INSERT INTO told (title) VALUES (NEW.title); END;
+                   CREATE TRIGGER notes_told_again AFTER UPDATE OF title ON notes
+                   BEGIN INSERT INTO told (title) VALUES (NEW.title); END;";
+    bed.other().execute_batch(trigger).unwrap();
+    let writes: Vec<_> = (0..200)
+        .map(|number| {
+            let (store, schema) = (bed.store.clone(), Arc::clone(&schema));
+            let title = if number % 20 == 7 { "bad" } else { "good" };
+            tokio::spawn(async move {
+                let insert =
+                    store.insert(&schema.resources[0], None, vec![text(title)], stamp(), None);
+                (title, insert.await)
+            })
+        })
+        .collect();
+    for write in writes {
+        let (title, outcome) = write.await.unwrap();
+        assert_eq!(outcome.is_ok(), title == "good", "{title}: {outcome:?}");
+    }
+    assert_eq!(bed.all("notes").await.1, 190);
+    let told = "SELECT (SELECT count(*) FROM told) - (SELECT count(*) FROM notes)";
+    let difference: i64 = bed.other().query_row(told, [], |row| row.get(0)).unwrap();
+    assert_eq!(difference, 0);
+    bed.finish().await;
+}
