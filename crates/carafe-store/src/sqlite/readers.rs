@@ -60,6 +60,7 @@ pub(crate) struct Readers {
 /// Connections for reads on the caller's thread that nobody uses at the moment.
 #[derive(Default)]
 pub(crate) struct Idle {
+    #[expect(clippy::vec_box, reason = "each read takes one out and puts it back")]
     readers: Mutex<Vec<Box<Reader>>>,
     /// Whether a snapshot may be kept.
     keeps: AtomicBool,
