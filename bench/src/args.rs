@@ -37,6 +37,14 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
 
+    /// Count instructions of requests in place of all that, and compare them with the recorded ones
+    #[arg(long)]
+    pub(crate) instructions: bool,
+
+    /// Record the instructions
+    #[arg(long, requires = "instructions")]
+    pub(crate) record: bool,
+
     /// The program to measure, in place of one that is built first
     #[arg(long, value_name = "FILE")]
     pub(crate) carafe: Option<PathBuf>,

@@ -11,6 +11,7 @@ mod client;
 mod commit;
 mod fixture;
 mod goals;
+mod instructions;
 mod machine;
 mod note;
 mod peer;

@@ -44,8 +44,21 @@ impl Server {
         options: &[&str],
         processors: Processors,
     ) -> Result<Self> {
+        Self::carafe_in(binary, folder, options, processors, |program| {
+            Command::new(program)
+        })
+    }
+
+    /// The same, within another program that `outer` makes a command of.
+    pub(crate) fn carafe_in(
+        binary: &Path,
+        folder: &Path,
+        options: &[&str],
+        processors: Processors,
+        outer: impl Fn(&Path) -> Command,
+    ) -> Result<Self> {
         Self::start(processors, |port| {
-            let mut command = Command::new(binary);
+            let mut command = outer(binary);
             command.args(["serve", "--env", "production", "--port", &port.to_string()]);
             command.args(options).arg(folder);
             // A key that was made up for this.
@@ -120,6 +133,11 @@ impl Server {
             });
         }
         Ok(())
+    }
+
+    /// Of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Seconds of processor time so far, of the server and of the processes that it started.

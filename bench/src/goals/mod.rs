@@ -8,6 +8,8 @@ mod start;
 mod workloads;
 mod writes;
 
+pub(crate) use reads::fetch;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,7 +19,7 @@ use crate::args::Args;
 use crate::bench::Bench;
 use crate::fixture::Fixture;
 use crate::machine::Machine;
-use crate::{peer, plot, processor, report};
+use crate::{instructions, peer, plot, processor, report};
 
 /// Measures the goals of a group that are asked for.
 type Measure = fn(&Bench<'_>) -> Result<()>;
@@ -39,6 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         carafe,
         folder: out.clone(),
     };
+    if args.instructions {
+        return instructions::run(&fixture, args.record);
+    }
     let bench = Bench::new(args, fixture);
     let groups: [(&[&str], Measure); 7] = [
         (&["P1", "P2", "P3", "P4", "P14"], reads::measure),

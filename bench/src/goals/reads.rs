@@ -133,7 +133,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(other, _)| other == name);
         field.map(|(_, value)| value.as_str())
     }
