@@ -3,21 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::{Context, Result, anyhow, bail};
+use toml::de::{DeTable, DeValue};
 
 use crate::goals::workspace;
 use crate::server::{Processors, Server};
 
 /// What a peer says of itself in `peer.toml`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) name: String,
     /// The most rows that it is given.
-    #[serde(default = "no_limit")]
     pub(crate) rows: u64,
     /// Digits that keys have at least.
-    #[serde(default)]
     pub(crate) id_width: usize,
     pub(crate) one: String,
     pub(crate) list: String,
@@ -25,12 +23,7 @@ pub(crate) struct Peer {
     pub(crate) create: String,
     pub(crate) update: String,
     pub(crate) update_method: String,
-    #[serde(skip)]
     folder: PathBuf,
-}
-
-fn no_limit() -> u64 {
-    u64::MAX
 }
 
 impl Peer {
@@ -46,13 +39,37 @@ impl Peer {
         for entry in std::fs::read_dir(folder())? {
             let folder = entry?.path();
             if let Ok(text) = std::fs::read_to_string(folder.join("peer.toml")) {
-                let peer: Self =
-                    toml::from_str(&text).with_context(|| format!("read {}", folder.display()))?;
-                peers.push(Self { folder, ..peer });
+                let context = || format!("read {}", folder.display());
+                peers.push(Self::read(&text, folder.clone()).with_context(context)?);
             }
         }
         peers.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(peers)
+    }
+
+    fn read(text: &str, folder: PathBuf) -> Result<Self> {
+        let table = DeTable::parse(text).map_err(|err| anyhow!("{err}"))?;
+        let table = table.get_ref();
+        let text = |name: &str| match table.get(name).map(|value| value.get_ref()) {
+            Some(DeValue::String(text)) => Ok(text.to_string()),
+            _ => Err(anyhow!("`{name}` is to be a text")),
+        };
+        let number = |name: &str| match table.get(name).map(|value| value.get_ref()) {
+            Some(DeValue::Integer(number)) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        Ok(Self {
+            name: text("name")?,
+            rows: number("rows").unwrap_or(u64::MAX),
+            id_width: number("id_width").map_or(Ok(0), usize::try_from)?,
+            one: text("one")?,
+            list: text("list")?,
+            search: text("search")?,
+            create: text("create")?,
+            update: text("update")?,
+            update_method: text("update_method")?,
+            folder,
+        })
     }
 
     /// Starts it over a new database with the notes of a file, each write on disk before it is
