@@ -39,6 +39,7 @@ pub mod problem;
 pub mod query;
 pub mod rate;
 pub mod route;
+mod scan;
 pub mod server;
 pub mod sign;
 pub mod span;

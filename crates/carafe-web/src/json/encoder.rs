@@ -12,6 +12,7 @@ use carafe_model::value::{Cell, Row, Value};
 use carafe_service::document::Document;
 
 use crate::condition;
+use crate::json::text::write_string;
 
 /// How the rows of a resource are written as JSON: compiled once for the whole record, or for
 /// what a request asks of it.
@@ -216,9 +217,4 @@ impl Form {
             (_, Cell::Text(text)) => write_string(out, text),
         }
     }
-}
-
-/// Appends `text` as a JSON string.
-pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("writing to a Vec does not fail");
 }
