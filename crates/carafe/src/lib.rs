@@ -10,6 +10,8 @@ mod client;
 mod collection;
 mod descriptors;
 mod doctor;
+mod log_event;
+mod log_writer;
 mod refusal;
 mod routes;
 mod schedule;

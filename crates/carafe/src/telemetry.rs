@@ -6,6 +6,11 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::log_event::JsonLog;
+use crate::log_writer::LogWriter;
 
 /// What is logged where nothing is said.
 pub const LEVEL: &str = "info";
@@ -19,36 +24,52 @@ pub enum LogFormat {
     Json,
 }
 
+/// The log of a process, until it is dropped; what was logged is written then.
+#[must_use]
+pub struct Log(Option<LogWriter>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(writer) = &self.0 {
+            writer.flush();
+        }
+    }
+}
+
 /// Starts the log. `level` is a level such as `debug`, or a filter such as
 /// `info,carafe_web=debug`.
 ///
 /// # Errors
 ///
-/// Where `level` is no filter.
-pub fn start(level: &str, format: LogFormat) -> Result<()> {
+/// Where `level` is no filter, or the log gets no thread.
+pub fn start(level: &str, format: LogFormat) -> Result<Log> {
     let filter = EnvFilter::builder()
         .parse(level)
         .with_context(|| format!("the log level {level:?} is not known"))?;
-    // A server goes on when nobody can read its log: it is no place to complain about that.
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .log_internal_errors(false);
     // A second start, in tests, keeps the first log.
-    let _ = match format {
-        LogFormat::Text => log
-            .with_writer(OneLine(std::io::stderr))
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_target(false)
-            .try_init(),
-        LogFormat::Json => log
-            .with_writer(OneLine(std::io::stdout))
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init(),
-    };
-    Ok(())
+    match format {
+        LogFormat::Text => {
+            // A server goes on when nobody can read its log: it is no place to complain about that.
+            let _ = tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .log_internal_errors(false)
+                .with_writer(OneLine(std::io::stderr))
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_target(false)
+                .try_init();
+            Ok(Log(None))
+        }
+        LogFormat::Json => {
+            let writer = LogWriter::new(std::io::stdout());
+            let log = tracing_subscriber::registry()
+                .with(filter)
+                .with(JsonLog(writer.clone()));
+            if log.try_init().is_ok() {
+                writer.start().context("start the log")?;
+            }
+            Ok(Log(Some(writer)))
+        }
+    }
 }
 
 /// Keeps an event on one line, whatever its message holds. Values of fields are quoted and

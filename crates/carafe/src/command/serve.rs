@@ -33,7 +33,7 @@ use crate::{descriptors, supervisor, telemetry};
 
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
-    telemetry::start(&args.log_level, args.log_format())?;
+    let _log = telemetry::start(&args.log_level, args.log_format())?;
     descriptors::raise(descriptors::needed(args.max_connections));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -109,7 +109,12 @@ async fn serve(app: App, args: &args::Serve) -> Result<()> {
         false => {
             let handler = move |request: Request<Incoming>, peer| {
                 let connection = connection(peer, request.headers());
-                layers::handle(current.load().app.clone(), request, connection)
+                // Boxed: the state of a request would be copied from hand to hand.
+                Box::pin(layers::handle(
+                    current.load().app.clone(),
+                    request,
+                    connection,
+                ))
             };
             server.serve(handler, stop).await;
         }
