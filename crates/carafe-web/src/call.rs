@@ -115,6 +115,9 @@ impl Call {
     }
 }
 
+/// Room for the header fields that most answers have, so that it does not grow with them.
+const FIELDS: usize = 12;
+
 /// A reply with a JSON body that caches must ask about before they use it again.
 #[must_use]
 pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
@@ -142,9 +145,9 @@ pub fn not_modified(tag: HeaderValue) -> Response {
 pub fn empty(status: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let headers = response.headers_mut();
+    headers.reserve(FIELDS);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
@@ -154,6 +157,7 @@ pub fn reply(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Re
     let mut response = Response::new(Content::from(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.reserve(FIELDS);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response

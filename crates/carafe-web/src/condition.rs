@@ -1,7 +1,5 @@
 //! Entity tags and preconditions (RFC 9110 §8.8.3 and §13).
 
-use std::io::Write;
-
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
@@ -54,12 +52,13 @@ impl EntityTag {
             EntityTag::Record { .. } => "\"",
             EntityTag::Content(_) => "W/\"",
         };
-        text.push(format_args!("{prefix}"));
+        text.push(prefix);
         self.push_opaque(&mut text);
         if coding != Coding::Identity && matches!(self, EntityTag::Record { .. }) {
-            text.push(format_args!("-{}", coding.as_str()));
+            text.push("-");
+            text.push(coding.as_str());
         }
-        text.push(format_args!("\""));
+        text.push("\"");
         HeaderValue::from_bytes(text.as_bytes()).expect("a tag is made of visible ASCII")
     }
 
@@ -71,13 +70,16 @@ impl EntityTag {
                 shape,
                 media,
             } => {
-                text.push(format_args!("{version}.{shape:x}"));
+                text.push(itoa::Buffer::new().format(*version));
+                text.push(".");
+                let digits = (u32::BITS - shape.leading_zeros()).div_ceil(4).max(1);
+                text.push_hexadecimal(u64::from(*shape), digits as usize);
                 match media {
                     Media::Json => {}
-                    Media::Html => text.push(format_args!("-html")),
+                    Media::Html => text.push("-html"),
                 }
             }
-            EntityTag::Content(hash) => text.push(format_args!("{hash:016x}")),
+            EntityTag::Content(hash) => text.push_hexadecimal(*hash, 16),
         }
     }
 
@@ -119,11 +121,22 @@ impl Text {
         }
     }
 
-    fn push(&mut self, arguments: std::fmt::Arguments<'_>) {
-        let mut free = &mut self.bytes[self.length..];
-        let before = free.len();
-        free.write_fmt(arguments).expect("48 bytes hold every tag");
-        self.length += before - free.len();
+    fn push(&mut self, text: &str) {
+        let end = self.length + text.len();
+        self.bytes[self.length..end].copy_from_slice(text.as_bytes());
+        self.length = end;
+    }
+
+    /// The last digits of a number, with zeros at the start where it has fewer.
+    fn push_hexadecimal(&mut self, number: u64, digits: usize) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let end = self.length + digits;
+        let mut rest = number;
+        for place in self.bytes[self.length..end].iter_mut().rev() {
+            *place = DIGITS[(rest % 16) as usize];
+            rest /= 16;
+        }
+        self.length = end;
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -537,6 +550,27 @@ mod tests {
                     *byte = b'1';
                 }
                 assert!(seen.insert(hash(&body)), "{length} bytes, place {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn tags_are_numbers_as_they_are_formatted() {
+        for shape in [0, 1, 0xf, 0x10, 0xfff_ffff, 0x1000_0000, u32::MAX] {
+            for (version, hash) in [(0, 0), (7, 0x10), (u64::MAX, u64::MAX)] {
+                let media = Media::Html;
+                let tag = EntityTag::Record {
+                    version,
+                    shape,
+                    media,
+                };
+                let expected = format!("\"{version}.{shape:x}-html-gzip\"");
+                assert_eq!(tag.header_value(Coding::Gzip), expected);
+                let expected = format!("W/\"{hash:016x}\"");
+                assert_eq!(
+                    EntityTag::Content(hash).header_value(Coding::Gzip),
+                    expected
+                );
             }
         }
     }

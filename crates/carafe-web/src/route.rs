@@ -159,7 +159,15 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
         page: None,
         errors,
     };
-    let Some(segments) = segments(path) else {
+    let mut few = [""; FEW_SEGMENTS];
+    let (decoded, many): (Vec<Cow<'_, str>>, Vec<&str>);
+    let segments: &[&str] = if let Some(count) = plain_segments(path, &mut few) {
+        &few[..count]
+    } else if let Some(segments) = segments(path) {
+        decoded = segments;
+        many = decoded.iter().map(Cow::as_ref).collect();
+        &many
+    } else {
         let lossy = percent_decode_str(path).decode_utf8_lossy();
         let within = |prefix: &&String| {
             let rest = lossy.strip_prefix(prefix.as_str());
@@ -168,13 +176,12 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
         let in_api = schema.prefixes.iter().any(|prefix| within(&prefix));
         return nothing(if in_api { Errors::Json } else { outside });
     };
-    let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
     let found = |place| Found {
         place: Some(place),
         page: None,
         errors: outside,
     };
-    match segments.as_slice() {
+    match segments {
         ["static", rest @ ..] if !rest.is_empty() => return found(Place::Static(rest.join("/"))),
         ["health", "live"] => return found(Place::Health(Probe::Live)),
         ["health", "ready"] => return found(Place::Health(Probe::Ready)),
@@ -183,21 +190,16 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
         ["docs"] => return found(Place::Docs),
         _ => {}
     }
-    if is_document(schema, &segments) {
+    if is_document(schema, segments) {
         return Found {
             place: Some(Place::Document),
             page: None,
             errors: Errors::Json,
         };
     }
-    let page = if schema.pages {
-        find_page(schema, &segments)
-    } else {
-        None
-    };
     // Of `/api` and `/api/v1` the longer one is meant where both begin the path.
     let prefixes = schema.prefixes.iter().filter(|prefix| !prefix.is_empty());
-    let under = prefixes.filter_map(|prefix| Some((prefix, strip(prefix, &segments)?)));
+    let under = prefixes.filter_map(|prefix| Some((prefix, strip(prefix, segments)?)));
     if let Some((prefix, rest)) = under.min_by_key(|(_, rest)| rest.len()) {
         return Found {
             place: find_api(schema, prefix, rest).map(Place::Api),
@@ -205,7 +207,11 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
             errors: Errors::Json,
         };
     }
-    match at_root.then(|| find_api(schema, "", &segments)).flatten() {
+    let page = match schema.pages {
+        true => find_page(schema, segments),
+        false => None,
+    };
+    match at_root.then(|| find_api(schema, "", segments)).flatten() {
         Some(place) => Found {
             place: Some(Place::Api(place)),
             page,
@@ -223,18 +229,17 @@ pub fn find<'a>(schema: &'a Schema, path: &str) -> Found<'a> {
 /// under `/api` whatever they are.
 fn is_document(schema: &Schema, segments: &[&str]) -> bool {
     let mut prefixes = schema.prefixes.iter().map(String::as_str).chain(["/api"]);
-    prefixes.any(|prefix| strip(prefix, segments) == Some(&["openapi.json"]))
+    segments.last() == Some(&"openapi.json")
+        && prefixes.any(|prefix| strip(prefix, segments) == Some(&["openapi.json"]))
 }
 
 /// The segments behind a prefix such as `/api/v1`.
-fn strip<'s>(prefix: &str, segments: &'s [&'s str]) -> Option<&'s [&'s str]> {
-    let depth = prefix.matches('/').count();
-    let (head, rest) = segments.split_at_checked(depth)?;
-    prefix
-        .split('/')
-        .skip(1)
-        .eq(head.iter().copied())
-        .then_some(rest)
+fn strip<'s>(prefix: &str, mut segments: &'s [&'s str]) -> Option<&'s [&'s str]> {
+    for part in prefix.split('/').skip(1) {
+        let (first, rest) = segments.split_first()?;
+        segments = (*first == part).then_some(rest)?;
+    }
+    Some(segments)
 }
 
 fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Option<ApiPlace<'a>> {
@@ -273,15 +278,13 @@ fn find_api<'a>(schema: &'a Schema, prefix: &'a str, segments: &[&str]) -> Optio
 }
 
 fn find_page<'a>(schema: &'a Schema, segments: &[&str]) -> Option<PagePlace<'a>> {
+    // A look at the length spares most paths the comparison.
+    let bytes: usize = segments.iter().map(|segment| 1 + segment.len()).sum();
+    let is_path =
+        |path: &str| path.len() == bytes && path.split('/').skip(1).eq(segments.iter().copied());
     let custom = |resource: &&Resource| {
-        resource.parent.is_none()
-            && resource.pages.as_ref().is_some_and(|pages| {
-                pages
-                    .new_path
-                    .split('/')
-                    .skip(1)
-                    .eq(segments.iter().copied())
-            })
+        let pages = resource.pages.as_ref();
+        resource.parent.is_none() && pages.is_some_and(|pages| is_path(&pages.new_path))
     };
     if let Some(resource) = schema.resources.iter().find(custom) {
         return Some(PagePlace::New(Of {
@@ -329,6 +332,29 @@ fn find_resource<'a, 's>(
         }
     }
     resource.parent.is_none().then_some((resource, None, rest))
+}
+
+/// Paths of so many segments are looked at without an allocation.
+const FEW_SEGMENTS: usize = 8;
+
+/// Puts the segments behind the first slash into `few` and counts them; `None` where there are
+/// more, or one is percent-encoded.
+fn plain_segments<'p>(path: &'p str, few: &mut [&'p str; FEW_SEGMENTS]) -> Option<usize> {
+    let mut rest = path.strip_prefix('/')?;
+    for (index, segment) in few.iter_mut().enumerate() {
+        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'%'));
+        match end {
+            None => {
+                *segment = rest;
+                return Some(index + 1);
+            }
+            Some(end) => {
+                *segment = &rest[..end];
+                rest = rest[end..].strip_prefix('/')?;
+            }
+        }
+    }
+    None
 }
 
 /// The segments behind the first slash, decoded. `None` where one is no UTF-8.
@@ -386,6 +412,31 @@ mod tests {
             kind = \"document\"
             history = true";
         carafe_model::declaration::parse(text, std::path::Path::new("/app")).expect("a declaration")
+    }
+
+    #[test]
+    fn plain_segments_are_those_that_decoding_finds() {
+        let long = "/a".repeat(FEW_SEGMENTS);
+        let longer = "/a".repeat(FEW_SEGMENTS + 1);
+        let paths = ["/", "//", "/a", "/a/", "/a/b", "/é/b", &long];
+        for path in paths {
+            let mut few = [""; FEW_SEGMENTS];
+            let count = plain_segments(path, &mut few);
+            let found = count.map(|count| few[..count].to_vec());
+            let decoded = segments(path).unwrap();
+            assert_eq!(
+                found,
+                Some(decoded.iter().map(Cow::as_ref).collect()),
+                "{path}"
+            );
+        }
+        for path in ["", "a", "*", "/a%2Fb", "/a/%", &longer] {
+            assert_eq!(
+                plain_segments(path, &mut [""; FEW_SEGMENTS]),
+                None,
+                "{path}"
+            );
+        }
     }
 
     #[test]

@@ -182,7 +182,8 @@ fn is_host(text: &[u8]) -> bool {
 
 /// The bytes of a `reg-name` (RFC 3986 §3.2.2).
 fn is_name_byte(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte)
+    let is_mark = |byte| matches!(byte, b'!' | b'$'..=b'.' | b';' | b'=' | b'_' | b'~');
+    byte.is_ascii_alphanumeric() || is_mark(*byte)
 }
 
 #[cfg(test)]
