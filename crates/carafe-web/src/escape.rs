@@ -2,12 +2,21 @@
 
 use std::fmt;
 
+use crate::scan::plain_bytes;
+
 /// Writes `text` so that it reads as text wherever it stands: markup characters and quotes as
 /// references, control characters and noncharacters, which HTML cannot hold (HTML Standard,
 /// preprocessing the input stream), as something that can be seen.
 pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Result {
     let mut written = 0;
-    for (index, c) in text.char_indices() {
+    let mut index = 0;
+    loop {
+        index += plain_bytes(&text.as_bytes()[index..], may_be_markup);
+        let Some(c) = text[index..].chars().next() else {
+            return out.write_str(&text[written..]);
+        };
+        let start = index;
+        index += c.len_utf8();
         let reference = match c {
             '<' => "&lt;",
             '>' => "&gt;",
@@ -18,14 +27,19 @@ pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Re
             _ if c.is_control() || is_noncharacter(c) => "",
             _ => continue,
         };
-        out.write_str(&text[written..index])?;
+        out.write_str(&text[written..start])?;
         match reference {
             "" => out.write_char(visible(c))?,
             _ => out.write_str(reference)?,
         }
-        written = index + c.len_utf8();
+        written = index;
     }
-    out.write_str(&text[written..])
+}
+
+/// Whether a character that begins with this byte needs a look.
+fn may_be_markup(byte: u8) -> bool {
+    let is_text = (b' '..0x7f).contains(&byte);
+    !is_text | (byte == b'<') | (byte == b'>') | (byte == b'&') | (byte == b'"') | (byte == b'\'')
 }
 
 /// `text` as [`write`] writes it.
