@@ -6,6 +6,7 @@ pub mod document;
 pub mod error;
 pub mod form;
 pub mod home;
+mod named;
 pub mod own;
 pub mod record;
 pub mod reference;

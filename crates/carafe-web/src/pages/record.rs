@@ -20,6 +20,7 @@ use crate::error::Problem;
 use crate::form::{Edition, Purpose, Typed, is_editable};
 use crate::link::{Address, Target};
 use crate::pages::form::{FormView, Options, Parts};
+use crate::pages::named::named;
 use crate::pages::reference;
 use crate::pages::sent::{self, Sent};
 use crate::pages::sheet::Sheet;
@@ -74,7 +75,7 @@ async fn parent(visit: &Visit<'_>, resource: &Resource) -> Value {
     let (found, _) = reference::read_headings(visit, above, &query).await;
     let heading = found.into_iter().next().map(|(_, heading)| heading);
     let heading = heading.unwrap_or_else(|| format!("{} {key}", above.label));
-    Value::from_pairs([
+    named([
         ("heading", heading),
         ("url", links.record(above, None, key, Target::Detail)),
     ])
@@ -171,10 +172,10 @@ async fn first_children(visit: &Visit<'_>, child: &Resource, pages: &Pages, key:
     let (found, total) = reference::read_headings(visit, child, &query).await;
     let items = found.into_iter().map(|(child_key, heading)| {
         let url = links.record(child, Some(key), &child_key, Target::Detail);
-        Value::from_pairs([("heading", heading), ("url", url)])
+        named([("heading", heading), ("url", url)])
     });
     let new_url = offers(child, Offer::Create).then(|| links.new_record(child, Some(key)));
-    Value::from_pairs([
+    named([
         ("label", Value::from(child.label.as_str())),
         ("label_plural", Value::from(child.label_plural.as_str())),
         ("url", Value::from(links.list(child, Some(key)))),
@@ -415,7 +416,7 @@ fn differences(resource: &Resource, typed: &Typed, stored: &Record) -> Value {
             }
         };
         let (theirs, yours) = (text(&theirs), text(typed));
-        Value::from_pairs([
+        named([
             ("label", Value::from(field.label.as_str())),
             ("differs", Value::from(theirs != yours)),
             ("theirs", Value::from(theirs)),
@@ -457,7 +458,7 @@ pub(super) async fn show_record(
 /// The fields of a record's own page.
 fn fields(resource: &Resource) -> Value {
     let fields = resource.fields.iter().map(|field| {
-        Value::from_pairs([
+        named([
             ("name", field.name.as_str()),
             ("label", field.label.as_str()),
             ("class", class(&field.kind)),
@@ -602,7 +603,7 @@ fn columns(address: Address<'_>, resource: &Resource, pages: &Pages, query: &Que
             true => "descending",
             false => "ascending",
         });
-        Value::from_pairs([
+        named([
             ("name", Value::from(name)),
             ("label", Value::from(label)),
             ("class", Value::from(class)),
@@ -617,7 +618,7 @@ fn columns(address: Address<'_>, resource: &Resource, pages: &Pages, query: &Que
 fn paging(address: Address<'_>, pagination: &Pagination) -> Value {
     let url = |page: u64| address.with(&["page"], &[("page", &page.to_string())]);
     let numbers = pagination.numbers().into_iter().map(|number| match number {
-        Some(number) => Value::from_pairs([
+        Some(number) => named([
             ("number", Value::from(number)),
             ("url", Value::from(url(number))),
             ("current", Value::from(number == pagination.page)),
@@ -625,7 +626,7 @@ fn paging(address: Address<'_>, pagination: &Pagination) -> Value {
         None => Value::from(()),
     });
     let last = pagination.pages();
-    Value::from_pairs([
+    named([
         ("previous", Value::from(pagination.previous().map(url))),
         ("next", Value::from(pagination.next().map(url))),
         ("last", Value::from(url(last.max(1)))),

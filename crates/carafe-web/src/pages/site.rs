@@ -9,6 +9,7 @@ use minijinja::value::Value;
 
 use crate::assets::Assets;
 use crate::link::Links;
+use crate::pages::named::named;
 use crate::pages::own::OwnPages;
 use crate::template::{Mistake, TemplateError, Templates};
 
@@ -63,7 +64,7 @@ impl Site {
             .iter()
             .filter(|resource| resource.pages.is_some() && resource.parent.is_none());
         Ok(Self {
-            app: Value::from_pairs([("name", schema.name.as_str())]),
+            app: named([("name", schema.name.as_str())]),
             resources: at_the_root
                 .map(|resource| described[resource.index].clone())
                 .collect(),
@@ -109,7 +110,7 @@ pub enum Offer {
 
 fn describe(links: &Links, resource: &Resource) -> Value {
     let fields = resource.fields.iter().map(|field| {
-        Value::from_pairs([
+        named([
             ("name", Value::from(field.name.as_str())),
             ("label", Value::from(field.label.as_str())),
             ("help", Value::from(field.help.as_deref())),
@@ -117,12 +118,12 @@ fn describe(links: &Links, resource: &Resource) -> Value {
         ])
     });
     let members = resource.members.as_ref().map(|members| {
-        Value::from_pairs([
+        named([
             ("label", members.label.as_str()),
             ("value", members.value.label.as_str()),
         ])
     });
-    Value::from_pairs([
+    named([
         ("name", Value::from(resource.name.as_str())),
         ("members", members.unwrap_or_default()),
         ("label", Value::from(resource.label.as_str())),

@@ -1,5 +1,6 @@
 //! One request for a page, and what a page's handler answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carafe_model::key::Key;
@@ -11,6 +12,7 @@ use minijinja::{Error, ErrorKind, State};
 use crate::call::Call;
 use crate::error::Problem;
 use crate::link::Address;
+use crate::pages::named::named;
 use crate::pages::site::Site;
 
 /// One request for a page, once its cookies are read.
@@ -117,7 +119,10 @@ impl Shared<'_> {
             ("_csrf_token", Value::from(self.csrf_token)),
             ("_flashes", flashes.collect()),
         ];
-        Value::from_pairs(shared.into_iter().chain(view.values.iter().cloned()))
+        let values = view.values.iter().cloned();
+        let values = shared.into_iter().chain(values);
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        Value::from_object(values.collect::<BTreeMap<String, Value>>())
     }
 }
 
@@ -126,7 +131,7 @@ pub(crate) fn request(address: Address<'_>, method: &str, form: Vec<(String, Str
     let path = percent_encoding::percent_decode_str(address.path).decode_utf8_lossy();
     let pairs = crate::query::pairs(address.query.as_bytes());
     let arguments = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-    Value::from_pairs([
+    named([
         ("path", Value::from(path.as_ref())),
         ("method", Value::from(method)),
         ("args", Value::from_object(Arguments(arguments.collect()))),
