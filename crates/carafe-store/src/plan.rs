@@ -23,6 +23,8 @@ pub(crate) struct Plans {
 pub(crate) struct Plan {
     pub(crate) one_live: Text,
     pub(crate) one_deleted: Text,
+    /// For PostgreSQL, where readings of one record that meet are made together.
+    pub(crate) many_live: Option<Text>,
     pub(crate) insert: Text,
     walks: Vec<Walk>,
 }
@@ -76,6 +78,7 @@ impl Plan {
         Self {
             one_live: select::one(dialect, resource, Scope::Live).into_text(),
             one_deleted: select::one(dialect, resource, Scope::Deleted).into_text(),
+            many_live: (dialect == Dialect::Postgres).then(|| select::many(resource).into_text()),
             insert: write::insert(dialect, resource).into_text(),
             walks: walks.collect(),
         }

@@ -36,6 +36,23 @@ pub(crate) fn one(dialect: Dialect, resource: &Resource, scope: Scope) -> Statem
     sql
 }
 
+/// Selects live records by their keys, an array of them, in PostgreSQL.
+pub(crate) fn many(resource: &Resource) -> Statement {
+    let mut sql = Statement::new(Dialect::Postgres, "SELECT ");
+    table::row(&mut sql, resource);
+    sql.push(" FROM ")
+        .name(&resource.name)
+        .push(" WHERE ")
+        .name(&resource.key.field);
+    sql.push(match resource.key.kind {
+        KeyKind::Integer => " = ANY($1::bigint[]) AND ",
+        KeyKind::String => " = ANY($1::text[]) AND ",
+        KeyKind::Uuid => " = ANY($1::text[]::uuid[]) AND ",
+    });
+    table::scope(&mut sql, resource, Scope::Live);
+    sql
+}
+
 /// A page of all live records in an order that has an index, each row with the total in the
 /// column after the last field: one statement, so one snapshot. Parameters: limit, and for
 /// deep pages offset.

@@ -1,6 +1,7 @@
 //! The values of a column of many rows, bound as one array.
 
 use bytes::BytesMut;
+use carafe_model::key::Key;
 use carafe_model::value::Value;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -30,6 +31,14 @@ impl<'v> Array<'v> {
         }
     }
 
+    /// Keys of one kind.
+    pub(crate) fn of_keys(keys: &'v [Key]) -> Self {
+        match keys.first() {
+            Some(Key::Text(_)) => Array::Texts(keys.iter().map(text_of).collect()),
+            Some(Key::Integer(_)) | None => Array::Integers(keys.iter().map(id_of).collect()),
+        }
+    }
+
     pub(crate) fn type_(&self) -> Type {
         match self {
             Array::Booleans(_) => Type::BOOL_ARRAY,
@@ -37,6 +46,20 @@ impl<'v> Array<'v> {
             Array::Numbers(_) => Type::FLOAT8_ARRAY,
             Array::Texts(_) => Type::TEXT_ARRAY,
         }
+    }
+}
+
+fn text_of(key: &Key) -> Option<&str> {
+    match key {
+        Key::Text(text) => Some(text),
+        Key::Integer(_) => None,
+    }
+}
+
+fn id_of(key: &Key) -> Option<i64> {
+    match key {
+        Key::Integer(id) => Some(*id),
+        Key::Text(_) => None,
     }
 }
 

@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 use crate::figures::{self, EngineFigures, Figures, PostgresFigures};
 use crate::freshness::{self, Position};
 use crate::plan::Plans;
+use crate::postgres::array::Array;
+use crate::postgres::gather::Gather;
 use crate::postgres::pipeline::{self, Answer};
 use crate::postgres::replica::{self, Replica};
 use crate::postgres::row::{Bound, PostgresRow};
@@ -44,6 +46,7 @@ pub(crate) struct Postgres {
     tls: MakeRustlsConnect,
     replica: Option<Replica>,
     watch: Watch,
+    gather: Gather,
 }
 
 impl Postgres {
@@ -62,6 +65,7 @@ impl Postgres {
             pool,
             tls,
             replica: None,
+            gather: Gather::default(),
         })
     }
 
@@ -201,6 +205,11 @@ impl Postgres {
         read: impl FnOnce(&dyn Row) -> T,
     ) -> Result<Option<T>> {
         let plan = plans.of(resource);
+        if let (Scope::Live, Some(text), None) = (scope, &plan.many_live, &self.replica)
+            && let Some(row) = self.gather.one(self, text, key).await
+        {
+            return Ok(row.map(|row| read(&PostgresRow(&row))));
+        }
         let text = match scope {
             Scope::Live => &plan.one_live,
             Scope::Deleted => &plan.one_deleted,
@@ -220,6 +229,26 @@ impl Postgres {
             }
         };
         Ok(row.map(|row| read(&PostgresRow(&row))))
+    }
+
+    /// Reads the rows of these keys.
+    pub(super) async fn many(&self, text: &str, keys: &[Key]) -> Result<Vec<tokio_postgres::Row>> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(text).await?;
+        let started = Instant::now();
+        let rows = client.query(&statement, &[&Array::of_keys(keys)]).await;
+        match rows {
+            Ok(rows) => {
+                self.watch.saw(text, started.elapsed(), rows.len());
+                Ok(rows)
+            }
+            Err(err) => {
+                if failure::spoils_connection(&err) {
+                    discard(client);
+                }
+                Err(err.into())
+            }
+        }
     }
 
     /// Reads a page of records, hands each row to `each` in order, and counts all that match in

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod ddl;
 pub(crate) mod failure;
+pub(crate) mod gather;
 pub(crate) mod migrate;
 pub(crate) mod pipeline;
 pub(crate) mod replica;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use carafe_model::key::Key;
+use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::Kind;
 use carafe_model::query::{Query, Search};
+use carafe_model::record::column;
 use carafe_model::schema::Schema;
 use carafe_model::value::Row;
 use carafe_store::error::Error;
@@ -397,4 +398,83 @@ async fn a_row_whose_trigger_fails_is_not_stored_and_takes_no_other_with_it() {
     let difference: i64 = bed.other().query_row(told, [], |row| row.get(0)).unwrap();
     assert_eq!(difference, 0);
     bed.finish().await;
+}
+
+/// PostgreSQL is asked for many at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readings_that_meet_are_each_answered_with_their_own_record() {
+    let schema = schema(vec![
+        resource("notes", vec![field("title", Kind::String)]),
+        resource("names", vec![field("title", Kind::String)]).key("name", KeyKind::String),
+        resource("codes", vec![field("title", Kind::String)]).key("code", KeyKind::Uuid),
+    ]);
+    for bed in Bed::each(&schema).await {
+        for name in ["notes", "names", "codes"] {
+            let mut keys = Vec::new();
+            for number in 0..40 {
+                let values = vec![text(&number.to_string())];
+                let record = match name {
+                    "notes" => bed.insert(name, values).await,
+                    "names" => {
+                        bed.insert_as(name, Key::Text(format!("n{number}")), values)
+                            .await
+                    }
+                    _ => {
+                        let key = format!("01939f3e-0b7a-7c3e-9d1b-0000000000{number:02}");
+                        bed.insert_as(name, Key::Text(key), values).await
+                    }
+                };
+                keys.push(record.unwrap().key);
+            }
+            let seventh = bed.get(name, &keys[7]).await.unwrap();
+            bed.delete(name, &seventh).await.unwrap();
+            let readings = (0..400).map(|number| {
+                let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
+                let position = number * 7 % 40;
+                let key = keys[position].clone();
+                let index = bed.resource(name).index;
+                tokio::spawn(async move {
+                    let resource = &schema.resources[index];
+                    let title = |row: &dyn Row| row.cell(column::FIELDS).to_value();
+                    (
+                        position,
+                        store.get(resource, Scope::Live, &key, title).await,
+                    )
+                })
+            });
+            let readings: Vec<_> = readings.collect();
+            for reading in readings {
+                let (position, found) = reading.await.unwrap();
+                let expected = (position != 7).then(|| text(&position.to_string()));
+                assert_eq!(found.unwrap(), expected, "{name}, {position}");
+            }
+        }
+        bed.finish().await;
+    }
+}
+
+/// However many readings wait for each other, none is answered from before it began.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reading_among_many_sees_what_was_written_before_it() {
+    let schema = schema(vec![resource("notes", vec![field("title", Kind::String)])]);
+    for bed in Bed::each(&schema).await {
+        let tasks: Vec<_> = (0..16)
+            .map(|_| {
+                let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
+                tokio::spawn(async move {
+                    let notes = &schema.resources[0];
+                    for _ in 0..40 {
+                        let insert = store.insert(notes, None, vec![text("a")], stamp(), None);
+                        let key = insert.await.unwrap().key;
+                        let found = store.get(notes, Scope::Live, &key, |_| ()).await;
+                        assert!(found.unwrap().is_some(), "{key:?}");
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        bed.finish().await;
+    }
 }
