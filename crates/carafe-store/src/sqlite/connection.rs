@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use carafe_model::fold;
 use carafe_model::value::Value;
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::hooks::Wal;
 use rusqlite::types::ValueRef;
@@ -123,6 +124,8 @@ fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     // Negative: in KiB and not in pages.
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A statement keeps its plan whatever is bound: each new LIMIT had it prepared again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // What is read from a damaged file is checked and not trusted.
     connection.pragma_update(None, "cell_size_check", true)?;
     register(connection)
