@@ -191,7 +191,8 @@ pub(crate) fn count(
     sql
 }
 
-/// A page of the records that match, by any order.
+/// A page of the records that match, by any order. Those before it are passed over by their ids
+/// alone, and only its own are read whole.
 pub(crate) fn page(
     dialect: Dialect,
     resource: &Resource,
@@ -201,16 +202,31 @@ pub(crate) fn page(
     let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    let deep = query.offset() > 0;
+    if deep {
+        table::id(&mut sql, resource);
+        sql.push(" IN (SELECT ");
+        table::id(&mut sql, resource);
+        sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    }
     condition(&mut sql, resource, scope, query);
+    in_order(&mut sql, resource, scope, query);
+    limit(&mut sql, query);
+    if deep {
+        sql.push(")");
+        in_order(&mut sql, resource, scope, query);
+    }
+    sql
+}
+
+fn in_order(sql: &mut Statement, resource: &Resource, scope: Scope, query: &Query) {
     sql.push(" ORDER BY ");
-    table::order(&mut sql, resource, &query.order);
+    table::order(sql, resource, &query.order);
     if scope == Scope::Deleted && resource.key.kind != KeyKind::Integer {
         // Several deleted records can have had one key.
         let descends = query.order.last().is_some_and(|step| step.descending);
         sql.push(if descends { ", _id DESC" } else { ", _id" });
     }
-    limit(&mut sql, query);
-    sql
 }
 
 /// ` AND` that a row stands behind a place in an order: null comes first when ascending.
@@ -612,8 +628,8 @@ mod tests {
             ..plain
         };
         assert_snapshot!(both(|dialect| page(dialect, notes, Scope::Live, &query)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?
-        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text ORDER BY "rank" DESC, "id" DESC LIMIT $8::bigint OFFSET $9::bigint
+        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text ORDER BY "rank" DESC, "id" DESC LIMIT $8::bigint OFFSET $9::bigint) ORDER BY "rank" DESC, "id" DESC
         "#);
         assert_eq!(
             page(Dialect::Sqlite, notes, Scope::Live, &query)
