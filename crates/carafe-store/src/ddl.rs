@@ -201,7 +201,7 @@ pub(crate) fn indexes(dialect: Dialect, resource: &Resource) -> Vec<Object> {
 }
 
 /// What follows the key in an order says nothing.
-fn up_to_key(order: &[Order]) -> &[Order] {
+pub(crate) fn up_to_key(order: &[Order]) -> &[Order] {
     let key = order.iter().position(|step| step.column == Column::Key);
     &order[..key.map_or(order.len(), |key| key + 1)]
 }

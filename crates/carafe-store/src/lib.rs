@@ -17,6 +17,7 @@ mod dialect;
 mod migrate;
 mod plan;
 mod postgres;
+mod rank;
 pub mod request;
 mod select;
 mod slow;

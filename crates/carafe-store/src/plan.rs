@@ -9,8 +9,10 @@ use carafe_model::schema::Schema;
 
 use crate::dialect::Dialect;
 use crate::select;
+use crate::sqlite::ranks::{NEAR, Ranks};
 use crate::statement::Text;
 use crate::store::Scope;
+use crate::table;
 use crate::write;
 
 /// The compiled statements of a schema.
@@ -34,6 +36,15 @@ pub(crate) struct Walk {
     order: Vec<Order>,
     pub(crate) first_page: Text,
     pub(crate) deep_page: Text,
+    /// Where pages far from the first start, in SQLite and in an order that allows it.
+    ranks: Option<Ranks>,
+}
+
+impl Walk {
+    /// The ranks to look a page up by, where it is too far to walk to.
+    pub(crate) fn far_ranks(&self, query: &Query) -> Option<&Ranks> {
+        self.ranks.as_ref().filter(|_| query.offset() > NEAR)
+    }
 }
 
 impl Plans {
@@ -66,14 +77,17 @@ impl Plans {
 
 impl Plan {
     fn new(dialect: Dialect, resource: &Resource) -> Self {
-        let pages = resource.pages.as_ref().map(|pages| &pages.order);
-        let orders = [Some(&resource.order), pages].into_iter().flatten();
+        let orders = table::indexed_orders(resource).into_iter();
         let walks = orders
-            .filter(|order| select::is_walk(resource, order))
+            .flat_map(|order| [order.to_vec(), table::reversed(order)])
             .map(|order| Walk {
-                order: order.clone(),
-                first_page: select::first_page(dialect, resource, order).into_text(),
-                deep_page: select::deep_page(dialect, resource, order).into_text(),
+                first_page: select::first_page(dialect, resource, &order).into_text(),
+                deep_page: select::deep_page(dialect, resource, &order).into_text(),
+                ranks: match dialect {
+                    Dialect::Sqlite => Ranks::new(resource, &order),
+                    Dialect::Postgres => None,
+                },
+                order,
             });
         Self {
             one_live: select::one(dialect, resource, Scope::Live).into_text(),
@@ -84,7 +98,7 @@ impl Plan {
         }
     }
 
-    /// The walk for an order, if it is one of those that were declared.
+    /// The walk for an order, if it is one of those that were declared or the reverse of one.
     fn walk(&self, order: &[Order]) -> Option<&Walk> {
         self.walks.iter().find(|walk| walk.order == order)
     }

@@ -67,15 +67,16 @@ pub(crate) fn first_page(dialect: Dialect, resource: &Resource, order: &[Order])
 }
 
 /// As [`first_page`], from an offset on, which is the second parameter. The rows before it are
-/// passed over in the index, which has many more of them on a page than the table; where the
-/// order is that of the ids and these have no gap, they are not passed over at all.
+/// passed over in the index, which has many more of them on a page than the table. In PostgreSQL
+/// they are not passed over at all where the order is that of the ids and these have no gap; for
+/// SQLite there are [ranks](crate::rank).
 pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
     let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
     sql.push(", ");
     total(&mut sql, resource, Scope::Live);
     match order.first() {
-        Some(step) if table::is_id(resource, step.column) => {
+        Some(step) if dialect == Dialect::Postgres && table::is_id(resource, step.column) => {
             by_id(&mut sql, resource, order, step.descending);
         }
         _ => {
@@ -141,7 +142,7 @@ fn from_index(sql: &mut Statement, resource: &Resource, order: &[Order]) {
     table::order(sql, resource, order);
 }
 
-fn from_live(sql: &mut Statement, resource: &Resource, order: &[Order]) {
+pub(crate) fn from_live(sql: &mut Statement, resource: &Resource, order: &[Order]) {
     sql.push(" FROM ").name(&resource.name);
     let index = match sql.dialect() {
         Dialect::Sqlite => ddl::order_index(sql.dialect(), resource, order),
@@ -484,12 +485,6 @@ fn filter(sql: &mut Statement, resource: &Resource, filter: &Filter) {
     }
 }
 
-/// Whether an index, or the table itself, has the live rows in this order or its reverse.
-pub(crate) fn is_walk(resource: &Resource, order: &[Order]) -> bool {
-    let orders = table::indexed_orders(resource);
-    orders.contains(&order) || orders.contains(&table::reversed(order).as_slice())
-}
-
 #[cfg(test)]
 mod tests {
     use carafe_model::kind::Kind;
@@ -566,15 +561,13 @@ mod tests {
         "#);
         let by_key = order(notes, &["-id"]);
         assert_snapshot!(both(|dialect| deep_page(dialect, notes, &by_key)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT live FROM _carafe_count WHERE resource = 'notes') THEN last - ?2 ELSE (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET ?2) END FROM (SELECT (SELECT min("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT ?1
+        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "id" DESC
         SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') THEN last - $2::bigint ELSE (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET $2::bigint) END FROM (SELECT (SELECT min("id") FROM "notes" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT $1::bigint
         "#);
         assert_snapshot!(both(|dialect| first_page(dialect, tags, &tags.order)), @r#"
         SELECT "name", _version, _id, NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'tags') FROM "tags" INDEXED BY "tags__key" WHERE TRUE ORDER BY "name" LIMIT ?1
         SELECT "name", _version, _id, NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'tags') FROM "tags" WHERE TRUE ORDER BY "name" LIMIT $1::bigint
         "#);
-        assert!(is_walk(notes, &order(notes, &["rank"])));
-        assert!(!is_walk(notes, &order(notes, &["title"])));
     }
 
     #[test]

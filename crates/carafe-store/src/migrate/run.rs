@@ -235,6 +235,9 @@ async fn make_own(tx: &mut impl Transaction) -> Result<()> {
     for statement in &own {
         tx.run(statement).await?;
     }
+    if tx.dialect() == Dialect::Sqlite && !tx.rows(&sqlite::ddl::lacks_moved()).await?.is_empty() {
+        tx.run(&sqlite::ddl::add_moved()).await?;
+    }
     Ok(())
 }
 

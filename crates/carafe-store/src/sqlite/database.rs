@@ -346,7 +346,9 @@ impl Sqlite {
         let contains = |test: &Test| matches!(test, Test::Contains(_));
         let reads_texts =
             query.search.is_some() || query.filters.iter().any(|filter| contains(&filter.test));
-        if !reads_texts {
+        let walk = plans.walk(resource, scope, query);
+        let is_far = walk.is_some_and(|walk| walk.far_ranks(query).is_some());
+        if !reads_texts && !is_far {
             let now = self
                 .read_now(|reader| Ok(search::scan(&reader.connection, resource, scope, query)));
             match now {
@@ -367,6 +369,13 @@ impl Sqlite {
                     Ok((search::page(connection, resource, &query)?, waits))
                 }
                 (Scope::Live, None) | (Scope::Deleted, _) => {
+                    let walk = plans.walk(resource, scope, &query);
+                    if let Some(ranks) = walk.and_then(|walk| walk.far_ranks(&query)) {
+                        match read::far_page(connection, resource, ranks, &query) {
+                            Err(err) if failure::is_missing_index(&err) => {}
+                            page => return Ok((page?, false)),
+                        }
+                    }
                     Ok((search::scan(connection, resource, scope, &query)?, false))
                 }
             })

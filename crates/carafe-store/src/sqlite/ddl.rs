@@ -5,13 +5,15 @@ use carafe_model::resource::{Delete, Resource};
 
 use crate::ddl::{Object, Triggers};
 use crate::dialect::Dialect;
+use crate::rank;
 use crate::statement::{Identifier, Statement};
 use crate::table;
 
-/// How many rows each table has, kept by triggers, so that totals cost nothing.
+/// How many rows each table has, kept by triggers, so that totals cost nothing; and how often a
+/// live row has gone or changed its place in an order, from a number on that nobody has seen.
 const COUNT_TABLE: &str = "CREATE TABLE IF NOT EXISTS _carafe_count \
-     (resource TEXT PRIMARY KEY, live INTEGER NOT NULL, deleted INTEGER NOT NULL) \
-     STRICT, WITHOUT ROWID";
+     (resource TEXT PRIMARY KEY, live INTEGER NOT NULL, deleted INTEGER NOT NULL, \
+     moved INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID";
 
 /// The types that the columns were made for: SQLite's own types do not tell a decimal of two
 /// digits from one of three.
@@ -46,6 +48,22 @@ pub(crate) fn own() -> Vec<Statement> {
     .into()
 }
 
+/// Finds a row where the counters are of an earlier version.
+pub(crate) fn lacks_moved() -> Statement {
+    Statement::new(
+        Dialect::Sqlite,
+        "SELECT 1 WHERE NOT EXISTS \
+         (SELECT 1 FROM pragma_table_info('_carafe_count') WHERE name = 'moved')",
+    )
+}
+
+pub(crate) fn add_moved() -> Statement {
+    Statement::new(
+        Dialect::Sqlite,
+        "ALTER TABLE _carafe_count ADD COLUMN moved INTEGER NOT NULL DEFAULT 0",
+    )
+}
+
 /// The triggers that keep versions, counters and the list of rows waiting for the search
 /// index, whoever writes.
 ///
@@ -70,12 +88,13 @@ fn trigger(
 ) -> (Identifier, Statement) {
     let name = Identifier::new(Dialect::Sqlite, &resource.name, ending);
     let mut sql = Statement::new(Dialect::Sqlite, "CREATE TRIGGER ");
-    sql.identifier(&name).push(event).name(&resource.name);
+    sql.identifier(&name).push(event);
     (name, sql)
 }
 
 fn version_trigger(resource: &Resource) -> Object {
     let (name, mut sql) = trigger(resource, "__version", " AFTER UPDATE ON ");
+    sql.name(&resource.name);
     sql.push(" WHEN NEW._version = OLD._version BEGIN UPDATE ")
         .name(&resource.name);
     sql.push(" SET _version = OLD._version + 1 WHERE ");
@@ -94,6 +113,7 @@ fn count_triggers(resource: &Resource) -> Vec<Object> {
     let mut triggers = Vec::new();
     let mut add = |ending, event, changes: &'static str| {
         let (name, mut sql) = trigger(resource, ending, event);
+        sql.name(&resource.name);
         sql.push(" BEGIN UPDATE _carafe_count SET ").push(changes);
         sql.push(" WHERE resource = ")
             .name_text(&resource.name)
@@ -118,9 +138,10 @@ fn count_triggers(resource: &Resource) -> Vec<Object> {
         " AFTER DELETE ON ",
         match soft {
             true => {
-                "live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL)"
+                "live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL), \
+                 moved = moved + (OLD._deleted_at IS NULL)"
             }
-            false => "live = live - 1",
+            false => "live = live - 1, moved = moved + 1",
         },
     );
     if soft {
@@ -128,10 +149,36 @@ fn count_triggers(resource: &Resource) -> Vec<Object> {
             "__count_update",
             " AFTER UPDATE OF _deleted_at ON ",
             "live = live + (NEW._deleted_at IS NULL) - (OLD._deleted_at IS NULL), \
-             deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL)",
+             deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL), \
+             moved = moved + (OLD._deleted_at IS NULL AND NEW._deleted_at IS NOT NULL)",
         );
     }
+    triggers.push(move_trigger(resource));
     triggers
+}
+
+/// Counts the rows whose key changes, or a column of an order whose ranks are remembered.
+fn move_trigger(resource: &Resource) -> Object {
+    let columns = rank::columns(resource);
+    let (name, mut sql) = trigger(resource, "__count_move", " AFTER UPDATE OF ");
+    for (position, column) in columns.iter().enumerate() {
+        sql.push(if position == 0 { "" } else { ", " });
+        table::column(&mut sql, resource, *column);
+    }
+    sql.push(" ON ").name(&resource.name).push(" WHEN ");
+    for (position, column) in columns.iter().enumerate() {
+        sql.push(if position == 0 { "OLD." } else { " OR OLD." });
+        table::column(&mut sql, resource, *column);
+        sql.push(" IS NOT NEW.");
+        table::column(&mut sql, resource, *column);
+    }
+    sql.push(" BEGIN UPDATE _carafe_count SET moved = moved + 1 WHERE resource = ")
+        .name_text(&resource.name)
+        .push("; END");
+    Object {
+        name,
+        statement: sql,
+    }
 }
 
 fn search_triggers(resource: &Resource) -> Vec<Object> {
@@ -147,6 +194,7 @@ fn search_triggers(resource: &Resource) -> Vec<Object> {
         sql.push(") ON CONFLICT DO NOTHING; ");
     };
     let (insert, mut on_insert) = trigger(resource, "__search_insert", " AFTER INSERT ON ");
+    on_insert.name(&resource.name);
     if soft {
         on_insert.push(" WHEN NEW._deleted_at IS NULL");
     }
@@ -155,7 +203,7 @@ fn search_triggers(resource: &Resource) -> Vec<Object> {
     on_insert.push("END");
 
     let (delete, mut on_delete) = trigger(resource, "__search_delete", " AFTER DELETE ON ");
-    on_delete.push(" BEGIN ");
+    on_delete.name(&resource.name).push(" BEGIN ");
     wait(&mut on_delete, "OLD.");
     on_delete.push("END");
 
@@ -231,16 +279,17 @@ pub(crate) fn pending_table(resource: &Resource) -> Object {
     }
 }
 
-/// Sets the counters of a resource to what its table has.
+/// Sets the counters of a resource to what its table has; what was remembered of its rows before
+/// is void.
 pub(crate) fn recount(resource: &Resource) -> Statement {
     let mut sql = Statement::new(
         Dialect::Sqlite,
-        "INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT ",
+        "INSERT OR REPLACE INTO _carafe_count (resource, live, deleted, moved) SELECT ",
     );
     sql.name_text(&resource.name);
     sql.push(match resource.delete {
-        Delete::Soft => ", count(*) - count(_deleted_at), count(_deleted_at) FROM ",
-        Delete::Hard => ", count(*), 0 FROM ",
+        Delete::Soft => ", count(*) - count(_deleted_at), count(_deleted_at), random() >> 1 FROM ",
+        Delete::Hard => ", count(*), 0, random() >> 1 FROM ",
     });
     sql.name(&resource.name);
     sql
@@ -270,13 +319,15 @@ mod tests {
         assert_snapshot!(texts(triggers(&schema.resources[0]).all().cloned().collect()), @r#"
         CREATE TRIGGER "authors__version" AFTER UPDATE ON "authors" WHEN NEW._version = OLD._version BEGIN UPDATE "authors" SET _version = OLD._version + 1 WHERE _id = NEW._id; END
         CREATE TRIGGER "authors__count_insert" AFTER INSERT ON "authors" BEGIN UPDATE _carafe_count SET live = live + 1 WHERE resource = 'authors'; END
-        CREATE TRIGGER "authors__count_delete" AFTER DELETE ON "authors" BEGIN UPDATE _carafe_count SET live = live - 1 WHERE resource = 'authors'; END
+        CREATE TRIGGER "authors__count_delete" AFTER DELETE ON "authors" BEGIN UPDATE _carafe_count SET live = live - 1, moved = moved + 1 WHERE resource = 'authors'; END
+        CREATE TRIGGER "authors__count_move" AFTER UPDATE OF "slug" ON "authors" WHEN OLD."slug" IS NOT NEW."slug" BEGIN UPDATE _carafe_count SET moved = moved + 1 WHERE resource = 'authors'; END
         "#);
         assert_snapshot!(texts(triggers(&schema.resources[1]).all().cloned().collect()), @r#"
         CREATE TRIGGER "books__version" AFTER UPDATE ON "books" WHEN NEW._version = OLD._version BEGIN UPDATE "books" SET _version = OLD._version + 1 WHERE "id" = NEW."id"; END
         CREATE TRIGGER "books__count_insert" AFTER INSERT ON "books" BEGIN UPDATE _carafe_count SET live = live + (NEW._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL) WHERE resource = 'books'; END
-        CREATE TRIGGER "books__count_delete" AFTER DELETE ON "books" BEGIN UPDATE _carafe_count SET live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL) WHERE resource = 'books'; END
-        CREATE TRIGGER "books__count_update" AFTER UPDATE OF _deleted_at ON "books" BEGIN UPDATE _carafe_count SET live = live + (NEW._deleted_at IS NULL) - (OLD._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL) WHERE resource = 'books'; END
+        CREATE TRIGGER "books__count_delete" AFTER DELETE ON "books" BEGIN UPDATE _carafe_count SET live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL), moved = moved + (OLD._deleted_at IS NULL) WHERE resource = 'books'; END
+        CREATE TRIGGER "books__count_update" AFTER UPDATE OF _deleted_at ON "books" BEGIN UPDATE _carafe_count SET live = live + (NEW._deleted_at IS NULL) - (OLD._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL), moved = moved + (OLD._deleted_at IS NULL AND NEW._deleted_at IS NOT NULL) WHERE resource = 'books'; END
+        CREATE TRIGGER "books__count_move" AFTER UPDATE OF "id", "price" ON "books" WHEN OLD."id" IS NOT NEW."id" OR OLD."price" IS NOT NEW."price" BEGIN UPDATE _carafe_count SET moved = moved + 1 WHERE resource = 'books'; END
         CREATE TRIGGER "books__search_insert" AFTER INSERT ON "books" WHEN NEW._deleted_at IS NULL BEGIN INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
         CREATE TRIGGER "books__search_delete" AFTER DELETE ON "books" BEGIN INSERT INTO "books__pending" (id) VALUES (OLD."id") ON CONFLICT DO NOTHING; END
         CREATE TRIGGER "books__search_update" AFTER UPDATE ON "books" WHEN OLD."id" IS NOT NEW."id" OR OLD._deleted_at IS NOT NEW._deleted_at OR OLD."title" IS NOT NEW."title" BEGIN INSERT INTO "books__pending" (id) VALUES (OLD."id") ON CONFLICT DO NOTHING; INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
@@ -297,8 +348,8 @@ mod tests {
         CREATE TABLE "books__pending" (id INTEGER PRIMARY KEY) STRICT
         CREATE TABLE "books__history" (id INTEGER NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT, action TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (id, version)) STRICT, WITHOUT ROWID
         "#);
-        assert_snapshot!(recount(books).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT 'books', count(*) - count(_deleted_at), count(_deleted_at) FROM "books""#);
-        assert_snapshot!(recount(&schema.resources[2]).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted) SELECT 'copies', count(*), 0 FROM "copies""#);
+        assert_snapshot!(recount(books).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted, moved) SELECT 'books', count(*) - count(_deleted_at), count(_deleted_at), random() >> 1 FROM "books""#);
+        assert_snapshot!(recount(&schema.resources[2]).text(), @r#"INSERT OR REPLACE INTO _carafe_count (resource, live, deleted, moved) SELECT 'copies', count(*), 0, random() >> 1 FROM "copies""#);
         assert_snapshot!(all_pending(books).text(), @r#"INSERT INTO "books__pending" (id) SELECT "id" FROM "books""#);
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod ddl;
 pub(crate) mod failure;
 pub(crate) mod integrity;
 pub(crate) mod profile;
+pub(crate) mod ranks;
 pub(crate) mod read;
 pub(crate) mod readers;
 pub(crate) mod row;

@@ -2,14 +2,17 @@
 
 use carafe_model::key::Key;
 use carafe_model::query::Query;
+use carafe_model::record::Record;
+use carafe_model::resource::Resource;
 use carafe_model::value::{Cell, Row, Value};
 use rusqlite::Connection;
 
 use crate::error::Result;
 use crate::plan::Walk;
 use crate::sqlite::connection::{self, bind};
+use crate::sqlite::ranks::Ranks;
 use crate::sqlite::readers::Reader;
-use crate::sqlite::row::SqliteRow;
+use crate::sqlite::row::{SqliteRow, to_record};
 use crate::statement::Statement;
 
 /// Reads one row by key.
@@ -29,7 +32,7 @@ pub(crate) fn one<T>(
 }
 
 /// Reads a page of all live records where an index has the order, rows handed over in place,
-/// and returns the total; `None` for an empty page.
+/// and returns the total; `None` for one that is empty or far from where a walk can start.
 pub(crate) fn walk_page(
     reader: &Reader,
     walk: &Walk,
@@ -37,6 +40,18 @@ pub(crate) fn walk_page(
     total_column: usize,
     each: &mut (dyn FnMut(&dyn Row) + Send),
 ) -> rusqlite::Result<Option<u64>> {
+    let mut reads = false;
+    let mut each = |row: &dyn Row| {
+        if !std::mem::replace(&mut reads, true) {
+            // What takes long is the way to the first row. The rest is one page, and a row that
+            // was handed over cannot be taken back.
+            reader.lift_limit();
+        }
+        each(row);
+    };
+    if let Some(ranks) = walk.far_ranks(query) {
+        return ranks.page(&reader.connection, query, &mut each);
+    }
     let deep = query.offset() > 0;
     let text = if deep {
         &walk.deep_page
@@ -53,9 +68,6 @@ pub(crate) fn walk_page(
     while let Some(row) = rows.next()? {
         let row = SqliteRow(row);
         if total.is_none() {
-            // What takes long is the way to the first row. The rest is one page, and a row that
-            // was handed over cannot be taken back.
-            reader.lift_limit();
             total = match row.cell(total_column) {
                 Cell::Integer(total) => Some(u64::try_from(total).unwrap_or(0)),
                 Cell::Null | Cell::Number(_) | Cell::Text(_) => Some(0),
@@ -64,6 +76,19 @@ pub(crate) fn walk_page(
         each(&row);
     }
     Ok(total)
+}
+
+/// As [`walk_page`], far from where a walk can start, which is then found for the next time.
+pub(crate) fn far_page(
+    connection: &Connection,
+    resource: &Resource,
+    ranks: &Ranks,
+    query: &Query,
+) -> rusqlite::Result<(Vec<Record>, u64)> {
+    let mut records = Vec::new();
+    let mut each = |row: &dyn Row| records.push(to_record(resource, row));
+    let total = ranks.learn(connection, query, &mut each)?;
+    Ok((records, total))
 }
 
 fn whole(number: u64) -> Value {

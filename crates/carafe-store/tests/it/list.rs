@@ -8,8 +8,11 @@ use carafe_model::query::{Query, Test};
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
 use carafe_store::store::Scope;
+use proptest::prelude::*;
 
-use crate::support::{Bed, field, filter, key, optional, order, resource, schema, text, titles};
+use crate::support::{
+    Bed, Place, field, filter, key, optional, order, resource, schema, text, titles,
+};
 
 fn notes(hard: bool) -> Arc<Schema> {
     let fields = vec![
@@ -315,4 +318,211 @@ async fn first_pages_are_walks_of_an_index() {
     }
     drop(other);
     bed.finish().await;
+}
+
+/// Another program's words for a page by number.
+async fn by_offset(bed: &Bed, order: &str, query: &Query) -> Vec<i64> {
+    let sql = format!(
+        "SELECT id FROM notes WHERE _deleted_at IS NULL ORDER BY {order} LIMIT {} OFFSET {}",
+        query.per_page,
+        query.offset()
+    );
+    let other = bed.other();
+    let mut statement = other.prepare(&sql).expect("prepare");
+    let ids = statement.query_map([], |row| row.get(0)).expect("query");
+    ids.map(|id| id.expect("an id")).collect()
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    /// Rows behind all others.
+    Append(u16),
+    /// A row between others, or none where there is one already.
+    Insert(i64),
+    Delete(i64),
+    SoftDelete(i64),
+    Restore(i64),
+    Rerank(i64, i64),
+    Renumber(i64, i64),
+    RolledBack(i64),
+    /// Through the store, by the others' connection.
+    Own(i64),
+}
+
+impl Change {
+    /// What another program does for it.
+    fn sql(&self) -> String {
+        match self {
+            Change::Append(count) => format!(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count}) \
+                 INSERT INTO notes (title, rank, pinned) SELECT 'new', n % 50, 0 FROM n"
+            ),
+            Change::Insert(id) => format!(
+                "INSERT INTO notes (id, title, rank, pinned) VALUES ({id}, 'n', 7, 0) \
+                 ON CONFLICT DO NOTHING"
+            ),
+            Change::Delete(id) => format!("DELETE FROM notes WHERE id = {id}"),
+            Change::SoftDelete(id) => {
+                format!(
+                    "UPDATE notes SET _deleted_at = '2026-01-31T12:00:00.000000Z' WHERE id = {id}"
+                )
+            }
+            Change::Restore(id) => format!("UPDATE notes SET _deleted_at = NULL WHERE id = {id}"),
+            Change::Rerank(id, rank) => format!("UPDATE notes SET rank = {rank} WHERE id = {id}"),
+            Change::Renumber(id, to) => {
+                format!("UPDATE OR IGNORE notes SET id = {to} WHERE id = {id}")
+            }
+            Change::RolledBack(id) => {
+                format!("BEGIN; DELETE FROM notes WHERE id > {id}; ROLLBACK")
+            }
+            Change::Own(_) => String::new(),
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let id = || 1..4000_i64;
+    prop_oneof![
+        3 => (1..1500_u16).prop_map(Change::Append),
+        1 => id().prop_map(|id| Change::Insert(id * 2)),
+        1 => id().prop_map(Change::Delete),
+        1 => id().prop_map(Change::SoftDelete),
+        1 => id().prop_map(Change::Restore),
+        3 => (id(), 0..60_i64).prop_map(|(id, rank)| Change::Rerank(id, rank)),
+        1 => (id(), id()).prop_map(|(id, to)| Change::Renumber(id, to)),
+        1 => id().prop_map(Change::RolledBack),
+        1 => id().prop_map(Change::Own),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    /// Far pages start from ranks that are remembered; whoever writes, they are as if all rows
+    /// before them were counted.
+    #[test]
+    fn far_pages_are_those_of_an_offset(
+        changes in proptest::collection::vec(change(), 1..12),
+        page in 130..420_u64,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let bed = Bed::file(&notes(false)).await;
+            // Gaps between the ids, for rows that come later.
+            bed.as_other(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) \
+                 INSERT INTO notes (id, title, rank, pinned) \
+                 SELECT 2 * n - 1, 'old', iif(n % 300 = 0, NULL, n % 50), 0 FROM n",
+            )
+            .await;
+            for change in changes {
+                match change {
+                    Change::Own(id) => {
+                        if let Some(record) = bed.get("notes", &Key::Integer(id)).await {
+                            bed.delete("notes", &record).await.unwrap();
+                        }
+                    }
+                    ref other => bed.as_other(&other.sql()).await,
+                }
+                for (names, order_by) in [
+                    ("id", "id"),
+                    ("-id", "id DESC"),
+                    ("rank", "rank, id"),
+                    ("-rank", "rank DESC, id DESC"),
+                ] {
+                    let query = Query {
+                        order: order(bed.resource("notes"), &[names]),
+                        page,
+                        per_page: 10,
+                        ..bed.query("notes")
+                    };
+                    let (records, total) = bed.list("notes", &query).await;
+                    let ids: Vec<i64> = records.iter().map(|record| record.id).collect();
+                    assert_eq!(ids, by_offset(&bed, order_by, &query).await, "{names} after {change:?}");
+                    let count = "SELECT count(*) FROM notes WHERE _deleted_at IS NULL";
+                    assert_eq!(total as i64, bed.read_as_other(count).await, "after {change:?}");
+                }
+            }
+            bed.database.close().await;
+        });
+    }
+}
+
+/// Nothing but the count of rows that went or moved tells of these: there are as many as before.
+#[tokio::test]
+async fn far_pages_see_rows_that_change_places() {
+    let changes = [
+        "UPDATE notes SET rank = 2000 WHERE id = 2",
+        "UPDATE notes SET id = 3001 WHERE id = 10",
+        "BEGIN; DELETE FROM notes WHERE id = 20; \
+         INSERT INTO notes (id, title, rank, pinned) VALUES (3003, 'n', 1501, 0); COMMIT",
+        "BEGIN; UPDATE notes SET _deleted_at = '2026-01-31T12:00:00.000000Z' WHERE id = 30; \
+         INSERT INTO notes (id, title, rank, pinned) VALUES (3005, 'n', 1502, 0); COMMIT",
+    ];
+    let bed = Bed::file(&notes(false)).await;
+    bed.as_other(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) \
+         INSERT INTO notes (id, title, rank, pinned) SELECT 2 * n, 'n', n, 0 FROM n",
+    )
+    .await;
+    for change in [""].iter().chain(&changes) {
+        bed.as_other(change).await;
+        for (names, order_by) in [
+            ("id", "id"),
+            ("rank", "rank, id"),
+            ("-rank", "rank DESC, id DESC"),
+        ] {
+            let query = Query {
+                order: order(bed.resource("notes"), &[names]),
+                page: 121,
+                per_page: 10,
+                ..bed.query("notes")
+            };
+            let (records, _) = bed.list("notes", &query).await;
+            let ids: Vec<i64> = records.iter().map(|record| record.id).collect();
+            assert_eq!(
+                ids,
+                by_offset(&bed, order_by, &query).await,
+                "{names} after {change:?}"
+            );
+        }
+    }
+    bed.finish().await;
+}
+
+#[tokio::test]
+async fn far_pages_follow_each_other_to_the_end() {
+    for bed in Bed::each(&notes(false)).await {
+        let rows = "SELECT n, 'n', n % 3, FALSE FROM n";
+        let insert = format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2600) \
+             INSERT INTO notes (id, title, rank, pinned) {rows}"
+        );
+        match bed.place {
+            Place::Memory => fill(&bed, 2600).await,
+            Place::File(_) | Place::Postgres(_) => bed.as_other(&insert).await,
+        }
+        for names in ["-rank", "rank", "id", "-id"] {
+            let all = Query {
+                order: order(bed.resource("notes"), &[names]),
+                per_page: 3000,
+                ..bed.query("notes")
+            };
+            let expected = bed.list("notes", &all).await.0;
+            for per_page in [100, 97] {
+                let mut pages = Vec::new();
+                for page in 1..=28 {
+                    let query = Query {
+                        page,
+                        per_page,
+                        ..all.clone()
+                    };
+                    let (records, total) = bed.list("notes", &query).await;
+                    assert_eq!(total, 2600, "{names}: page {page}");
+                    pages.extend(records);
+                }
+                assert!(pages == expected, "{names}: {per_page} a page");
+            }
+        }
+        bed.finish().await;
+    }
 }

@@ -1027,3 +1027,26 @@ async fn what_cannot_be_taken_back_says_so() {
         bed.finish().await;
     }
 }
+
+/// What the counters have besides since another version.
+#[tokio::test]
+async fn counters_of_an_earlier_version_become_those_of_this_one() {
+    let bed = Bed::file(&schema(vec![resource(
+        "notes",
+        vec![field("title", Kind::String)],
+    )]))
+    .await;
+    bed.insert("notes", vec![text("a")]).await.unwrap();
+    bed.as_other(
+        "DROP TRIGGER notes__count_delete; DROP TRIGGER notes__count_update; \
+         DROP TRIGGER notes__count_move; ALTER TABLE _carafe_count DROP COLUMN moved",
+    )
+    .await;
+    let bed = bed.reopen().await;
+    let made = bed.get("notes", &Key::Integer(1)).await.unwrap();
+    let moved = "SELECT moved FROM _carafe_count";
+    let before = bed.read_as_other(moved).await;
+    bed.delete("notes", &made).await.unwrap();
+    assert_eq!(bed.read_as_other(moved).await, before + 1);
+    bed.finish().await;
+}

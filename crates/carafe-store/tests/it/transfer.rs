@@ -276,9 +276,12 @@ fn rows(path: &std::path::Path) -> Vec<(String, Vec<Vec<rusqlite::types::Value>>
     let names: Vec<String> = names.collect::<Result<_, _>>().expect("names");
     let mut all = Vec::new();
     for name in names {
-        // When a database saw a migration is its own.
+        // When a database saw a migration is its own, and what has gone or moved in it.
         let select = match name.as_str() {
             "_carafe_migration" => "SELECT name, text FROM _carafe_migration".to_owned(),
+            "_carafe_count" => {
+                "SELECT resource, live, deleted FROM _carafe_count ORDER BY 1".to_owned()
+            }
             name => format!("SELECT * FROM \"{name}\" ORDER BY 1, 2"),
         };
         let mut statement = connection.prepare(&select).expect("prepare");
