@@ -10,6 +10,7 @@ mod man;
 pub(crate) mod migrate;
 mod new;
 mod openapi;
+mod opened;
 mod record;
 pub(crate) mod serve;
 mod table;

@@ -11,7 +11,6 @@ use carafe_model::draft::Input;
 use carafe_model::fault::Fault;
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
-use carafe_model::near::nearest;
 use carafe_model::query::{DELETED, Defaults, Query};
 use carafe_model::record::Record;
 use carafe_model::resource::{Pagination, Resource, Strictness};
@@ -19,82 +18,13 @@ use carafe_model::schema::Limits;
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::document::Document;
-use carafe_service::hook::Hooks;
 use carafe_service::record::{Change, Guard};
-use carafe_service::service::Service;
-use carafe_store::store::Database;
 use carafe_web::json::{self, Encoder};
 use comfy_table::Table;
 
-use crate::application::{self, Tables};
-use crate::args::{List, Output, Place, Target, Values};
-use crate::command::{faults, table};
-use crate::config::DatabaseConfig;
-use crate::migrations;
-
-/// An application opened for one command.
-struct Opened {
-    runtime: tokio::runtime::Runtime,
-    database: Database,
-    service: Service,
-    position: usize,
-}
-
-impl Opened {
-    fn open(target: &Target) -> Result<Self> {
-        let schema = application::read_schema(&target.folder)?;
-        let position = schema
-            .resource(&target.resource)
-            .map(|resource| resource.index);
-        let position = position.ok_or_else(|| {
-            let known = schema
-                .resources
-                .iter()
-                .map(|resource| resource.name.as_str());
-            let hint = nearest(&target.resource, known)
-                .map(|near| format!("; did you mean {near}?"))
-                .unwrap_or_default();
-            anyhow!("there is no resource {:?}{hint}", target.resource)
-        })?;
-        let config = DatabaseConfig::from(&target.database);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("start")?;
-        let database = application::open(&config)?;
-        let (service, migrated) = runtime.block_on(async {
-            let files = migrations::read(&target.folder)?;
-            let tables = match target.env {
-                Place::Production => Tables::Check,
-                Place::Development => Tables::Make,
-            };
-            application::prepare(&database, &schema, &Hooks::default(), &files, tables).await
-        })?;
-        for change in migrated.changes {
-            eprintln!("{change}");
-        }
-        Ok(Self {
-            runtime,
-            database,
-            service,
-            position,
-        })
-    }
-
-    fn resource(&self) -> &Resource {
-        &self.service.schema().resources[self.position]
-    }
-
-    /// Runs one verb, then closes the database.
-    fn run<T>(&self, verb: impl Future<Output = carafe_service::error::Result<T>>) -> Result<T> {
-        let done = self
-            .runtime
-            .block_on(verb)
-            .map_err(|error| anyhow!(faults(&error)));
-        self.runtime.block_on(self.database.close());
-        done
-    }
-}
+use crate::args::{List, Output, Target, Values};
+use crate::command::opened::Opened;
+use crate::command::table;
 
 pub(super) fn list(args: &List) -> Result<()> {
     let opened = Opened::open(&args.target)?;
