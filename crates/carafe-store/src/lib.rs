@@ -5,6 +5,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod figures;
 pub mod freshness;
+pub mod import;
 pub mod inspect;
 pub mod store;
 pub mod transfer;

@@ -9,12 +9,14 @@ use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
 use carafe_model::value::{Row, Value};
+use tokio::sync::mpsc::Receiver;
 
 use crate::cascade::{self, Deletion, Restoration};
 use crate::database::Engine;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::freshness::Position;
+use crate::import::{ImportRow, Imported, Part};
 use crate::plan::Plans;
 use crate::request::{self, Remembered, Request};
 use crate::statement::{Parameter, Statement};
@@ -226,6 +228,30 @@ impl Store {
             .flat_map(|(key, values)| self.insertion(resource, key.as_ref(), values, stamp));
         steps.extend(inserts);
         self.write(resource, Work::Steps(steps)).await.map(drop)
+    }
+
+    /// Inserts the rows that come through `parts` with version 1, in their order, all or none:
+    /// they are stored once [`Part::Keep`] has come and is on disk, and where no row was refused.
+    /// A row that is refused for what it holds keeps none after it from being tried.
+    ///
+    /// SQLite's lock for writing is held from the first row to the end.
+    ///
+    /// # Errors
+    ///
+    /// `Full`, `Unavailable` or `Other`; nothing is stored.
+    pub async fn import(
+        &self,
+        resource: &Resource,
+        stamp: Stamp,
+        parts: Receiver<Part<ImportRow>>,
+    ) -> Result<Imported<Error>> {
+        let plans = Arc::clone(&self.plans);
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite.import(plans, resource.index, stamp, parts).await,
+            Engine::Postgres(postgres) => {
+                postgres.import(plans, resource.index, stamp, parts).await
+            }
+        }
     }
 
     fn insertion(

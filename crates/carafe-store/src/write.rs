@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carafe_model::key::{Key, KeyKind};
-use carafe_model::kind::{Kind, Reference};
+use carafe_model::kind::Kind;
 use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
@@ -13,6 +13,7 @@ use crate::cascade::{Deletion, Restoration};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::plan::Plans;
+use crate::postgres::array;
 use crate::statement::{Parameter, Statement, Text};
 use crate::storage::Storage;
 use crate::store::{Scope, Stamp};
@@ -161,6 +162,48 @@ pub(crate) fn insert(dialect: Dialect, resource: &Resource) -> Statement {
         table::id(&mut sql, resource);
     }
     sql
+}
+
+/// Inserts many rows in PostgreSQL, whose columns are bound as arrays in the order of
+/// [`insert_storages`], and returns their ids, which rise in the order of the rows.
+pub(crate) fn insert_all(resource: &Resource) -> Statement {
+    insert_of_arrays(resource, "")
+}
+
+/// The same, but rows whose unique values are taken are passed over.
+pub(crate) fn insert_free(resource: &Resource) -> Statement {
+    insert_of_arrays(resource, " ON CONFLICT DO NOTHING")
+}
+
+fn insert_of_arrays(resource: &Resource, clash: &'static str) -> Statement {
+    let mut sql = Statement::new(Dialect::Postgres, "INSERT INTO ");
+    sql.name(&resource.name);
+    let key = (resource.key.kind != KeyKind::Integer).then_some(&resource.key.field);
+    let fields = resource.fields.iter().map(|field| &field.name);
+    for (position, name) in key.into_iter().chain(fields).enumerate() {
+        sql.push(if position == 0 { " (" } else { ", " }).name(name);
+    }
+    if table::has_search_column(Dialect::Postgres, resource) {
+        sql.push(", _search");
+    }
+    sql.push(") ");
+    let columns: Vec<_> = insert_storages(resource)
+        .into_iter()
+        .map(|storage| (storage, ""))
+        .collect();
+    array::select(&mut sql, &columns);
+    sql.push(clash).push(" RETURNING ");
+    table::id(&mut sql, resource);
+    sql
+}
+
+/// How the values are kept that [`insert_all`] takes.
+pub(crate) fn insert_storages(resource: &Resource) -> Vec<Storage> {
+    let key = resource.key.kind;
+    let key = (key != KeyKind::Integer).then(|| Storage::of_key(key));
+    let fields = resource.fields.iter().map(Storage::of);
+    let searched = table::has_search_column(Dialect::Postgres, resource).then_some(Storage::Text);
+    key.into_iter().chain(fields).chain(searched).collect()
 }
 
 /// Changes fields of a live row that is in the given version, and the searched text of it
@@ -377,6 +420,51 @@ pub(crate) fn dangling(
     sql
 }
 
+/// Finds those among new rows of PostgreSQL whose reference leads to no live row, or to one that
+/// was made after them.
+pub(crate) fn dangling_among(
+    resource: &Resource,
+    field: usize,
+    target: &Resource,
+    ids: &[i64],
+) -> Statement {
+    let name = &resource.fields[field].name;
+    let column = |sql: &mut Statement, row: &'static str| {
+        sql.push(row);
+        table::id(sql, resource);
+    };
+    let mut sql = Statement::new(Dialect::Postgres, "SELECT ");
+    column(&mut sql, "this.");
+    sql.push(" FROM ")
+        .name(&resource.name)
+        .push(" AS this WHERE ");
+    column(&mut sql, "this.");
+    among(&mut sql, ids);
+    sql.push(" AND this.")
+        .name(name)
+        .push(" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ");
+    sql.name(&target.name)
+        .push(" AS that WHERE that.")
+        .name(&target.key.field);
+    sql.push(" = this.").name(name);
+    if target.delete == Delete::Soft {
+        sql.push(" AND that._deleted_at IS NULL");
+    }
+    if target.index == resource.index {
+        sql.push(" AND ");
+        column(&mut sql, "that.");
+        // Only a key that clients name is known before the row is there.
+        sql.push(match resource.key.kind {
+            KeyKind::Integer => " < ",
+            KeyKind::Uuid | KeyKind::String => " <= ",
+        });
+        column(&mut sql, "this.");
+    }
+    // It must stay as long as what comes to refer to it is not there yet.
+    sql.push(" FOR SHARE)");
+    sql
+}
+
 /// Finds a live record by key.
 pub(crate) fn target(dialect: Dialect, target: &Resource, key: Value) -> Statement {
     let mut sql = Statement::new(dialect, "SELECT 1 FROM ");
@@ -402,6 +490,38 @@ pub(crate) fn history(
     action: Action,
     id: impl Into<Parameter>,
     stamp: &Stamp,
+) -> Statement {
+    history_where(dialect, resource, action, stamp, |sql| {
+        sql.push(" = ");
+        table::bind_id(sql, resource, id.into());
+    })
+}
+
+/// The same for many rows, in PostgreSQL.
+pub(crate) fn history_of_all(
+    resource: &Resource,
+    action: Action,
+    ids: &[i64],
+    stamp: &Stamp,
+) -> Statement {
+    history_where(Dialect::Postgres, resource, action, stamp, |sql| {
+        among(sql, ids);
+    })
+}
+
+/// ` = ANY('{1,2,3}')`
+fn among(sql: &mut Statement, ids: &[i64]) {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    let array = format!("{{{}}}", ids.join(","));
+    sql.push(" = ANY(").bind(array.as_str()).push("::bigint[])");
+}
+
+fn history_where(
+    dialect: Dialect,
+    resource: &Resource,
+    action: Action,
+    stamp: &Stamp,
+    is_one_of: impl FnOnce(&mut Statement),
 ) -> Statement {
     let mut sql = Statement::new(dialect, "INSERT INTO ");
     sql.name_with(&resource.name, "__history")
@@ -443,8 +563,7 @@ pub(crate) fn history(
     }
     sql.push(") FROM ").name(&resource.name).push(" WHERE ");
     table::id(&mut sql, resource);
-    sql.push(" = ");
-    table::bind_id(&mut sql, resource, id.into());
+    is_one_of(&mut sql);
     // A version that is there is from a write that another program has undone.
     sql.push(
         " ON CONFLICT (id, version) DO UPDATE SET \
@@ -492,7 +611,7 @@ pub(crate) fn reference_guards<'a>(
         let Kind::Reference(reference) = &resource.fields[field].kind else {
             continue;
         };
-        if value.is_null() || is_itself(resource, reference, own_key, value) {
+        if !must_lead_somewhere(resource, field, own_key, value) {
             continue;
         }
         let statement = target(dialect, &schema.resources[reference.index], value.clone());
@@ -525,9 +644,20 @@ pub(crate) fn one_at_a_time() -> Statement {
     )
 }
 
-/// A record may refer to itself.
-fn is_itself(resource: &Resource, reference: &Reference, key: Option<&Key>, value: &Value) -> bool {
-    reference.index == resource.index && key.is_some_and(|key| key.to_value() == *value)
+/// Whether there must be another record for `value` to be that of a field of a new record with
+/// this key: a record may refer to itself.
+pub(crate) fn must_lead_somewhere(
+    resource: &Resource,
+    field: usize,
+    own_key: Option<&Key>,
+    value: &Value,
+) -> bool {
+    let Kind::Reference(reference) = &resource.fields[field].kind else {
+        return false;
+    };
+    let is_itself =
+        reference.index == resource.index && own_key.is_some_and(|key| key.to_value() == *value);
+    !value.is_null() && !is_itself
 }
 
 #[cfg(test)]
@@ -604,6 +734,18 @@ mod tests {
         UPDATE "books" SET _version = _version + 1, "author" = NULL WHERE _id = ?
         UPDATE "books" SET _version = _version + 1, "author" = NULL WHERE _id = $1::bigint
         "#);
+    }
+
+    #[test]
+    fn many_rows() {
+        let schema = library();
+        let [authors, books] = [&schema.resources[0], &schema.resources[1]];
+        assert_snapshot!(insert_all(authors).text(), @r#"INSERT INTO "authors" ("name") SELECT c1::text FROM unnest($1::text[]) AS moved (c1) RETURNING "id""#);
+        assert_snapshot!(insert_free(authors).text(), @r#"INSERT INTO "authors" ("name") SELECT c1::text FROM unnest($1::text[]) AS moved (c1) ON CONFLICT DO NOTHING RETURNING "id""#);
+        assert_snapshot!(insert_all(books).text(), @r#"INSERT INTO "books" ("isbn", "title", "author", "secret", "weight") SELECT c1::text, c2::text, c3::bigint, c4::text, c5::double precision FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::double precision[]) AS moved (c1, c2, c3, c4, c5) RETURNING _id"#);
+        assert_snapshot!(dangling_among(books, 1, authors, &[1, 2]).text(), @r#"SELECT this._id FROM "books" AS this WHERE this._id = ANY($1::text::bigint[]) AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "authors" AS that WHERE that."id" = this."author" FOR SHARE)"#);
+        assert_snapshot!(dangling_among(books, 1, books, &[1, 2]).text(), @r#"SELECT this._id FROM "books" AS this WHERE this._id = ANY($1::text::bigint[]) AND this."author" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "books" AS that WHERE that."isbn" = this."author" AND that._deleted_at IS NULL AND that._id <= this._id FOR SHARE)"#);
+        assert_snapshot!(history_of_all(authors, Action::Create, &[1, 2], &stamp()).text(), @r#"INSERT INTO "authors__history" (id, version, at, actor, action, data) SELECT "id", _version, $1::text, NULL, $2::text, json_build_object('id', "id", 'name', "name") FROM "authors" WHERE "id" = ANY($3::text::bigint[]) ON CONFLICT (id, version) DO UPDATE SET at = excluded.at, actor = excluded.actor, action = excluded.action, data = excluded.data"#);
     }
 
     #[test]

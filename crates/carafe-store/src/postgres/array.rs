@@ -5,6 +5,7 @@ use carafe_model::key::Key;
 use carafe_model::value::Value;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
+use crate::statement::Statement;
 use crate::storage::Storage;
 
 #[derive(Debug)]
@@ -91,6 +92,29 @@ fn text(value: &Value) -> Option<&str> {
         Value::Text(text) => Some(text),
         Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => None,
     }
+}
+
+/// Selects rows whose columns are bound as arrays, in their order, each converted into its
+/// column's type and by a cast of its own.
+pub(crate) fn select(sql: &mut Statement, columns: &[(Storage, &'static str)]) {
+    sql.push("SELECT ");
+    for (number, (storage, cast)) in (1..).zip(columns) {
+        sql.push(if number == 1 { "c" } else { ", c" })
+            .number(number);
+        storage.write_cast(sql);
+        sql.push(cast);
+    }
+    sql.push(" FROM unnest(");
+    for (number, (storage, _)) in (1..).zip(columns) {
+        sql.push(if number == 1 { "" } else { ", " })
+            .array_hole(number, *storage);
+    }
+    sql.push(") AS moved (");
+    for number in (1..).take(columns.len()) {
+        sql.push(if number == 1 { "c" } else { ", c" })
+            .number(number);
+    }
+    sql.push(")");
 }
 
 impl ToSql for Array<'_> {

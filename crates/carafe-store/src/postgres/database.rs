@@ -10,6 +10,7 @@ use carafe_model::resource::Resource;
 use carafe_model::value::{Cell, Row, Value};
 use deadpool_postgres::{Client, Object, Pool};
 use futures_util::TryStreamExt;
+use tokio::sync::mpsc::Receiver;
 use tokio_postgres::CancelToken;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -18,6 +19,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::figures::{self, EngineFigures, Figures, PostgresFigures};
 use crate::freshness::{self, Position};
+use crate::import::{ImportRow, Imported, Part};
 use crate::plan::Plans;
 use crate::postgres::array::Array;
 use crate::postgres::gather::Gather;
@@ -27,11 +29,11 @@ use crate::postgres::row::{Bound, PostgresRow};
 use crate::postgres::transaction::PostgresTransaction;
 use crate::postgres::url::Url;
 use crate::postgres::watch::Watch;
-use crate::postgres::{connection, ddl, failure, tls, writer};
+use crate::postgres::{connection, ddl, failure, import, tls, writer};
 use crate::select;
 use crate::slow::Slow;
 use crate::statement::Statement;
-use crate::store::Scope;
+use crate::store::{Scope, Stamp};
 use crate::transaction::Transaction;
 use crate::write::Write;
 
@@ -392,6 +394,30 @@ impl Postgres {
                 return Err(writer::error(write, failure));
             }
         }
+    }
+
+    /// Inserts the rows that come, all or none, whether its caller goes on waiting or not: a
+    /// transaction is never left open.
+    pub(crate) async fn import(
+        &self,
+        plans: Arc<Plans>,
+        resource: usize,
+        stamp: Stamp,
+        mut parts: Receiver<Part<ImportRow>>,
+    ) -> Result<Imported<Error>> {
+        let postgres = self.clone();
+        let imported = tokio::spawn(async move {
+            let client = postgres.client().await?;
+            let outcome = import::run(&client, &plans, resource, &stamp, &mut parts).await;
+            if outcome.is_err() {
+                // With the connection goes the transaction.
+                discard(client);
+            }
+            outcome
+        });
+        imported
+            .await
+            .map_err(|err| Error::Unavailable(Box::new(err)))?
     }
 
     /// What stops the server's work for a read whose caller does not wait any more.

@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod ddl;
 pub(crate) mod failure;
 pub(crate) mod gather;
+pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod pipeline;
 pub(crate) mod replica;

@@ -72,16 +72,22 @@ pub(crate) async fn rows(
     Ok(found)
 }
 
-/// Runs a statement with arrays.
-pub(crate) async fn fill(client: &Client, text: &str, arrays: Vec<Array<'_>>) -> Result<(), Error> {
+/// Runs a statement with arrays, for the rows that it returns.
+pub(crate) async fn fill(
+    client: &Client,
+    text: &str,
+    arrays: Vec<Array<'_>>,
+) -> Result<Vec<Row>, Error> {
     let typed = arrays.into_iter().map(|array| {
         let type_ = array.type_();
         (array, type_)
     });
     let typed: Vec<(Array<'_>, Type)> = typed.collect();
-    let mut stream = Box::pin(client.query_typed_raw(text, typed).await?);
-    while stream.try_next().await?.is_some() {}
-    Ok(())
+    client
+        .query_typed_raw(text, typed)
+        .await?
+        .try_collect()
+        .await
 }
 
 /// A statement under way.

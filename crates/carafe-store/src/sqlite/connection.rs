@@ -168,13 +168,23 @@ pub(crate) fn bound<'c>(
     inserted_id: i64,
 ) -> rusqlite::Result<CachedStatement<'c>> {
     let mut statement = connection.prepare_cached(text)?;
+    bind_all(&mut statement, parameters, inserted_id)?;
+    Ok(statement)
+}
+
+/// Binds all parameters of a statement.
+pub(crate) fn bind_all(
+    statement: &mut rusqlite::Statement<'_>,
+    parameters: &[Parameter],
+    inserted_id: i64,
+) -> rusqlite::Result<()> {
     for (index, parameter) in (1..).zip(parameters) {
         match parameter {
             Parameter::InsertedId => statement.raw_bind_parameter(index, inserted_id),
-            Parameter::Value(value) => bind(&mut statement, index, value),
+            Parameter::Value(value) => bind(statement, index, value),
         }?;
     }
-    Ok(statement)
+    Ok(())
 }
 
 /// A statement from the cache.

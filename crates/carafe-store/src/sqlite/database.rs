@@ -12,16 +12,19 @@ use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
 use carafe_model::value::{Row, Value};
 use rusqlite::Connection;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use crate::database::Options;
 use crate::error::{Error, Result};
 use crate::figures::{Counted, EngineFigures, Figures, SqliteFigures, within};
+use crate::import::{ImportRow, Imported, Part};
 use crate::migrate::{self, Accept, Migrated, Migration, Plan, Progress};
 use crate::plan::Plans;
 use crate::slow::Slow;
 use crate::sqlite::connection::{self, Place};
 use crate::sqlite::failure;
+use crate::sqlite::import;
 use crate::sqlite::integrity;
 use crate::sqlite::profile::Profile;
 use crate::sqlite::read;
@@ -31,7 +34,7 @@ use crate::sqlite::search;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::sqlite::writer::{self, Log, Message, Request};
 use crate::statement::Statement;
-use crate::store::Scope;
+use crate::store::{Scope, Stamp};
 use crate::write::Write;
 
 /// Connections to one database; a cheap clone of a shared handle.
@@ -240,6 +243,24 @@ impl Sqlite {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Write(Request { write, reply }))?;
         answer.await.map_err(|_| failure::closed())?
+    }
+
+    /// Inserts the rows that come, all or none.
+    pub(crate) async fn import(
+        &self,
+        plans: Arc<Plans>,
+        resource: usize,
+        stamp: Stamp,
+        mut parts: Receiver<Part<ImportRow>>,
+    ) -> Result<Imported<Error>> {
+        let imported = self.on_writer(move |connection| {
+            import::run(connection, &plans, resource, &stamp, &mut parts)
+        });
+        let imported = imported.await;
+        // The writer knows of those that came as writes only. If its queue is full, the next
+        // search asks again.
+        let _ = self.send(Message::Index);
+        imported
     }
 
     /// Runs a read that may take long, away from the caller's thread.

@@ -4,6 +4,7 @@ pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod ddl;
 pub(crate) mod failure;
+pub(crate) mod import;
 pub(crate) mod integrity;
 pub(crate) mod profile;
 pub(crate) mod ranks;

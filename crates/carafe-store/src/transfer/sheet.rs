@@ -8,7 +8,7 @@ use carafe_model::value::Value;
 
 use crate::ddl::{self, Object};
 use crate::dialect::Dialect;
-use crate::postgres;
+use crate::postgres::{self, array};
 use crate::statement::{Identifier, Statement};
 use crate::storage::Storage;
 use crate::table;
@@ -198,30 +198,14 @@ impl Sheet<'_> {
             sql.push(")");
             return sql;
         }
-        sql.push(") SELECT ");
-        let is_json = |position: usize| {
-            let column = self.columns.get(position);
-            column.is_some_and(|column| column.is_json)
-        };
-        for (number, (position, storage)) in (1..).zip(storages.iter().enumerate()) {
-            sql.push(if number == 1 { "c" } else { ", c" })
-                .number(number);
-            storage.write_cast(&mut sql);
-            if is_json(position) {
-                sql.push("::json");
-            }
-        }
-        sql.push(" FROM unnest(");
-        for (position, storage) in storages.iter().enumerate() {
-            sql.push(if position == 0 { "" } else { ", " })
-                .array_hole(position + 1, *storage);
-        }
-        sql.push(") AS moved (");
-        for number in (1..).take(storages.len()) {
-            sql.push(if number == 1 { "c" } else { ", c" })
-                .number(number);
-        }
-        sql.push(")");
+        sql.push(") ");
+        let casts = self.columns.iter().map(|column| match column.is_json {
+            true => "::json",
+            false => "",
+        });
+        let casts = casts.chain(std::iter::repeat(""));
+        let columns: Vec<_> = storages.into_iter().zip(casts).collect();
+        array::select(&mut sql, &columns);
         sql
     }
 
