@@ -6,6 +6,7 @@ pub mod document;
 pub mod error;
 pub mod freshness;
 pub mod hook;
+pub mod import;
 pub mod merge;
 pub mod password;
 pub mod readiness;

@@ -325,7 +325,7 @@ impl Service {
     }
 
     /// The key and the values of a new record, with what the server sets.
-    async fn check_new(
+    pub(crate) async fn check_new(
         &self,
         actor: &Actor,
         resource: &Resource,
@@ -623,7 +623,7 @@ impl Service {
         }
     }
 
-    fn stamp(&self, actor: &Actor) -> Stamp {
+    pub(crate) fn stamp(&self, actor: &Actor) -> Stamp {
         Stamp {
             at: self.clock.now(),
             actor: signature(actor),

@@ -32,6 +32,7 @@ Examples:
   carafe check shop                       say what is wrong with the declaration
   carafe inspect sqlite:old.db            sketch a declaration from another program's tables
   carafe create notes title=Milk content='Two litres'
+  carafe import notes notes.ndjson        load records, one JSON object a line
   carafe list notes --sort=-created_at    see the records, newest first";
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +140,16 @@ pub enum Command {
         /// The record's key
         key: String,
     },
+    /// Load records from a file, one JSON object a line (NDJSON)
+    ///
+    /// The rules are those of a POST: the same checks and defaults, times that the server sets,
+    /// history and search. Keys are taken where clients name them; other keys and times that
+    /// stand in a line are passed over. Blank lines are skipped.
+    ///
+    /// All lines are stored in one transaction, or none is: every line with a fault is named then
+    /// with what is wrong with it. A server may run meanwhile; on SQLite its writes wait.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Import),
     /// Write all of a SQLite database into one file, while a server uses it or not
     ///
     /// The file is of the moment at which the command began, and checked before it gets its name:
@@ -166,6 +177,27 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+}
+
+const IMPORT_EXAMPLES: &str = r#"Examples:
+  carafe import notes notes.ndjson
+  carafe import notes notes.ndjson --dry-run
+  carafe import notes - -C shop < notes.ndjson
+  sqlite3 old.db "SELECT json_object('title', name) FROM items" | carafe import notes -
+  psql -qAtc 'SELECT row_to_json(t) FROM items AS t' | carafe import notes -
+
+A line: {"title": "Milk", "content": "Two litres"}"#;
+
+#[derive(Debug, ClapArgs)]
+pub struct Import {
+    #[command(flatten)]
+    pub target: Target,
+    /// The file, - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Check all lines, by the database too, and store nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\

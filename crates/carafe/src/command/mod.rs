@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod config;
 mod doctor;
+mod import;
 mod inspect;
 mod man;
 pub(crate) mod migrate;
@@ -57,6 +58,7 @@ pub fn run(args: Args, settings: &[Setting]) -> Result<()> {
             output,
         } => record::update(&target, &key, &values, &output),
         Command::Delete { target, key } => record::delete(&target, &key),
+        Command::Import(args) => import::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => match args.record() {
             Some((target, key, output)) => record::restore(&target, key, &output),

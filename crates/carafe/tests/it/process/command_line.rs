@@ -260,7 +260,8 @@ fn help_names_the_environment_variables() {
     }
     let help = folder.run(&["--help"]).ok();
     for command in [
-        "new", "check", "serve", "inspect", "move", "list", "get", "create", "update", "delete",
+        "new", "check", "serve", "inspect", "move", "list", "get", "create", "import", "update",
+        "delete",
     ] {
         assert!(
             help.contains(&format!("\n  {command} ")),

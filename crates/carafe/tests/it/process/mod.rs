@@ -11,6 +11,7 @@ mod export;
 mod full_disk;
 mod handover;
 mod hosts;
+mod import;
 mod inspect;
 mod log;
 mod metrics;
