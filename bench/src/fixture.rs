@@ -30,7 +30,17 @@ impl Fixture {
         let filled = self.filled(rows)?;
         let folder = self.folder.join(format!("run-{rows}"));
         copy(&filled, &folder)?;
+        // What another version of the program keeps beside the rows.
+        self.run(&folder, &["migrate"])?;
         Ok(folder)
+    }
+
+    /// A new folder with the declaration and an empty database.
+    pub(crate) fn empty(&self, folder: &Path) -> Result<()> {
+        let _ = std::fs::remove_dir_all(folder);
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(folder.join("carafe.toml"), DECLARATION)?;
+        self.run(folder, &["migrate"])
     }
 
     /// The file of notes in NDJSON.
@@ -55,10 +65,7 @@ impl Fixture {
             return Ok(folder);
         }
         eprintln!("Filling a database with {rows} notes and {rows} articles");
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("carafe.toml"), DECLARATION)?;
-        self.run(&folder, &["migrate"])?;
+        self.empty(&folder)?;
         fill(&folder.join("data.db"), rows)?;
         let server = Server::carafe(&self.carafe, &folder, &[], Processors::All)?;
         wait_for_index(&folder.join("data.db"))?;

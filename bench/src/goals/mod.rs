@@ -1,5 +1,6 @@
 //! The goals, a file for each group, and the run over all that are asked for.
 
+mod import;
 mod peers;
 mod postgres;
 mod reads;
@@ -45,11 +46,12 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         return instructions::run(&fixture, args.record);
     }
     let bench = Bench::new(args, fixture);
-    let groups: [(&[&str], Measure); 7] = [
+    let groups: [(&[&str], Measure); 8] = [
         (&["P1", "P2", "P3", "P4", "P14"], reads::measure),
         (&["P6", "P7", "P7s", "P8", "P9"], writes::measure),
         (&["P11"], scale::measure),
         (&["P12"], postgres::measure),
+        (&["P13"], import::measure),
         (&["P15"], start::measure),
         (&["P16"], peers::measure),
         (&["workloads"], workloads::measure),
