@@ -1,5 +1,6 @@
 //! The goals, a file for each group, and the run over all that are asked for.
 
+mod deep;
 mod import;
 mod peers;
 mod postgres;
@@ -46,8 +47,9 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         return instructions::run(&fixture, args.record);
     }
     let bench = Bench::new(args, fixture);
-    let groups: [(&[&str], Measure); 8] = [
+    let groups: &[(&[&str], Measure)] = &[
         (&["P1", "P2", "P3", "P4", "P14"], reads::measure),
+        (&["P5"], deep::measure),
         (&["P6", "P7", "P7s", "P8", "P9"], writes::measure),
         (&["P11"], scale::measure),
         (&["P12"], postgres::measure),

@@ -129,7 +129,7 @@ fn not_modified(bench: &Bench<'_>, carafe: &Server, folder: &std::path::Path) ->
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     fields: Vec<(String, String)>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Kept {

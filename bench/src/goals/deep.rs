@@ -1,0 +1,72 @@
+//! P5: pages far from the first, by number and by cursor, beside the first, for one client.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::ask::{Delete, Read};
+use crate::bench::{Bench, Subject};
+use crate::client::{self, End};
+use crate::goals::reads::fetch;
+use crate::report::{Line, Wanted};
+use crate::server::{Processors, Server};
+
+pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
+    by_number(bench)?;
+    by_cursor(bench)
+}
+
+fn by_number(bench: &Bench<'_>) -> Result<()> {
+    let rows = bench.args.million();
+    let (carafe, _) = bench.carafe(rows, &[])?;
+    // A gap between the keys, so that a number says nothing of a place.
+    client::run(&carafe, 1, End::Count(1), Delete::at("/api/notes", rows))?;
+    let page = (rows / 20).min(50_000);
+    for (what, sort) in [("", ""), (", newest first", "&sort=-id")] {
+        let far = format!("/api/notes?page={page}{sort}");
+        let first = format!("/api/notes?page=1{sort}");
+        let what = format!("page {page} by number{what}");
+        compare(bench, &carafe, &what, [&far, &first], 5.0)?;
+    }
+    Ok(())
+}
+
+fn by_cursor(bench: &Bench<'_>) -> Result<()> {
+    let rows = bench.args.million();
+    let folder = bench.fixture.application(rows)?;
+    let declaration = folder.join("carafe.toml");
+    let mut text = std::fs::read_to_string(&declaration)?;
+    text.push_str("\n[resources.notes]\npagination = \"cursor\"\n");
+    std::fs::write(&declaration, text)?;
+    let carafe = Server::carafe(&bench.fixture.carafe, &folder, &[], Processors::One)?;
+    let mut cursor = String::new();
+    for _ in 0..rows / 200 {
+        let path = match cursor.as_str() {
+            "" => "/api/notes?per_page=100".to_owned(),
+            cursor => format!("/api/notes?per_page=100&cursor={cursor}"),
+        };
+        let answer: Value = serde_json::from_str(&fetch(&carafe, Read::of(&path, 1))?.body)?;
+        let next = answer["next"].as_str().context("no next page")?;
+        cursor = next.to_owned();
+    }
+    let middle = format!("/api/notes?cursor={cursor}");
+    let what = "page in the middle by cursor";
+    compare(bench, &carafe, what, [&middle, "/api/notes"], 1.2)
+}
+
+fn compare(
+    bench: &Bench<'_>,
+    carafe: &Server,
+    what: &str,
+    [far, first]: [&str; 2],
+    wanted: f64,
+) -> Result<()> {
+    let one = |name: &str, path: &str| {
+        Subject::server(name, carafe, 1, bench.duration(), Read::of(path, 1))
+    };
+    let figures = bench.in_turns(vec![one("Carafe", far), one("page 1", first)])?;
+    let wanted = Some(Wanted::AtMost(wanted));
+    bench.tell(Line::of("P5", what, figures, wanted, "ms", |figures| {
+        figures.p50
+    }));
+    Ok(())
+}
