@@ -4,6 +4,8 @@
 pub(crate) const RARE: &str = "zyxwvut";
 /// In every 13th note.
 pub(crate) const COMMON: &str = "quxfrob";
+/// In no note.
+pub(crate) const ABSENT: &str = "nothing-like-it";
 /// Thirty letters in one note; each three of them in a row are in many.
 pub(crate) const LONG_NOTE: u64 = 700;
 

@@ -6,6 +6,7 @@ mod peers;
 mod postgres;
 mod reads;
 mod scale;
+mod search;
 mod start;
 mod workloads;
 mod writes;
@@ -51,6 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         (&["P1", "P2", "P3", "P4", "P14"], reads::measure),
         (&["P5"], deep::measure),
         (&["P6", "P7", "P7s", "P8", "P9"], writes::measure),
+        (&["P10"], search::measure),
         (&["P11"], scale::measure),
         (&["P12"], postgres::measure),
         (&["P13"], import::measure),
