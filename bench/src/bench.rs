@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::args::Args;
-use crate::client::{self, Requests};
+use crate::ask::Update;
+use crate::client::{self, End, Requests};
 use crate::fixture::Fixture;
 use crate::report::Line;
 use crate::sample::{Figures, Sample};
@@ -52,6 +53,25 @@ impl<'a> Subject<'a> {
             Ok(client::load(server, connections, duration, requests.clone())?.0)
         })
     }
+
+    /// A server whose records are changed, each with the entity tag that the client has of it
+    /// from the measurement before.
+    pub(crate) fn updates(
+        name: impl Into<String>,
+        server: &'a Server,
+        connections: usize,
+        duration: Duration,
+        rows: u64,
+    ) -> Result<Self> {
+        let update = Update::at("/api/notes", rows, connections);
+        let known = End::Count(update.unknown() + connections as u64);
+        let (_, mut update) = client::run(server, connections, known, update)?;
+        Ok(Self::new(name, move || {
+            let (sample, after) = client::load(server, connections, duration, update.clone())?;
+            update = after;
+            Ok(sample)
+        }))
+    }
 }
 
 impl<'a> Bench<'a> {
@@ -85,11 +105,6 @@ impl<'a> Bench<'a> {
         let names = subjects.into_iter().map(|subject| subject.name);
         let figures = samples.iter_mut().map(|samples| Figures::of(samples));
         Ok(names.zip(figures).collect())
-    }
-
-    /// Measures one for as many rounds.
-    pub(crate) fn once(&self, subject: Subject<'_>) -> Result<Vec<(String, Figures)>> {
-        self.in_turns(vec![subject])
     }
 
     /// Takes a line into the report, and shows it.

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::ask::{Create, Delete, Read, Update};
+use crate::ask::{Create, Delete, Read};
 use crate::bench::{Bench, Subject};
-use crate::client::{self, End};
+use crate::client::Requests;
 use crate::note::RARE;
 use crate::report::{Line, Wanted};
-use crate::sample::{Figures, Sample};
+use crate::sample::Figures;
 use crate::server::Server;
 
 const CONNECTIONS: usize = 64;
@@ -48,7 +48,7 @@ fn compare<R>(
     requests: impl Fn(u64) -> R,
 ) -> Result<()>
 where
-    R: client::Requests + Clone + Send,
+    R: Requests + Clone + Send,
 {
     let duration = bench.duration();
     let subjects = sides.map(|(server, rows)| {
@@ -63,19 +63,9 @@ where
 fn updates(bench: &Bench<'_>, sides: [(&Server, u64); 2]) -> Result<()> {
     let mut subjects = Vec::new();
     for (server, rows) in sides {
-        let update = Update::at("/api/notes", rows, CONNECTIONS);
-        let known = End::Count(update.unknown() + CONNECTIONS as u64);
-        let (_, update) = client::run(server, CONNECTIONS, known, update)?;
-        let mut update = Some(update);
+        let name = format!("{rows} rows");
         let duration = bench.duration();
-        subjects.push(Subject::new(format!("{rows} rows"), move || {
-            let Some(before) = update.take() else {
-                return Ok(Sample::default());
-            };
-            let (sample, after) = client::load(server, CONNECTIONS, duration, before)?;
-            update = Some(after);
-            Ok(sample)
-        }));
+        subjects.push(Subject::updates(name, server, CONNECTIONS, duration, rows)?);
     }
     tell(bench, "PATCH with If-Match", bench.in_turns(subjects)?);
     Ok(())

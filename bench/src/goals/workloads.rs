@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::ask::{Create, Delete, Mixed, Read, Update};
+use crate::ask::{Create, Delete, Mixed, Read};
 use crate::bench::{Bench, Subject};
-use crate::client::{self, End, Requests};
+use crate::client::Requests;
 use crate::note::{COMMON, RARE};
 use crate::report::Line;
 use crate::server::Server;
@@ -82,18 +82,10 @@ fn writes(bench: &Bench<'_>, server: &Server, rows: u64, durability: &str) -> Re
             Create::at("/api/notes"),
         )?;
     }
-    let update = Update::at("/api/notes", rows, CLIENTS_MOST);
-    let unknown = End::Count(update.unknown() + CLIENTS_MOST as u64);
-    let (_, update) = client::run(server, CLIENTS_MOST, unknown, update)?;
-    let duration = bench.duration();
-    let (sample, _) = client::load(server, CLIENTS_MOST, duration, update)?;
     let what = format!("PATCH with If-Match, {durability}");
-    let figures = crate::sample::Figures::of(&mut [sample]);
-    bench.tell(Line::alone(
-        "workload",
-        &titled(&what, rows, CLIENTS_MOST),
-        figures,
-    ));
+    let duration = bench.duration() / 2;
+    let updates = Subject::updates("Carafe", server, CLIENTS_MOST, duration, rows)?;
+    tell_of(bench, rows, &what, CLIENTS_MOST, updates)?;
     let what = format!("DELETE, {durability}");
     tell(
         bench,
@@ -114,7 +106,17 @@ fn tell<R: Requests + Clone + Send>(
     requests: R,
 ) -> Result<()> {
     let subject = Subject::server("Carafe", server, clients, bench.duration() / 2, requests);
-    for (_, figures) in bench.once(subject)? {
+    tell_of(bench, rows, what, clients, subject)
+}
+
+fn tell_of(
+    bench: &Bench<'_>,
+    rows: u64,
+    what: &str,
+    clients: usize,
+    subject: Subject<'_>,
+) -> Result<()> {
+    for (_, figures) in bench.in_turns(vec![subject])? {
         bench.tell(Line::alone(
             "workload",
             &titled(what, rows, clients),

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::ask::{Beside, Create, Read, Update};
+use crate::ask::{Beside, Create, Read};
 use crate::bare::Bare;
 use crate::bench::{Bench, Subject};
 use crate::client::{self, End};
 use crate::commit::{self, Kind, Work};
 use crate::fixture::wait_for_index;
 use crate::report::{Line, Wanted};
-use crate::sample::{Figures, Sample};
+use crate::sample::Figures;
 use crate::server::Server;
 
 const CONNECTIONS: usize = 64;
@@ -178,21 +178,7 @@ impl Writes<'_> {
         let path = self.new_database("update.db");
         commit::fill(&path, self.rows)?;
         let (rows, duration) = (self.rows, self.bench.duration());
-        let update = Update::at("/api/notes", rows, CONNECTIONS);
-        let unknown = update.unknown();
-        let (_, update) = client::run(&self.carafe, CONNECTIONS, End::Count(unknown + 64), update)?;
-        let mut update = Some(update);
-        let carafe = Subject::new("Carafe", move || {
-            let (sample, after) = match update.take() {
-                Some(update) => client::load(&self.carafe, CONNECTIONS, duration, update)?,
-                None => (
-                    Sample::default(),
-                    Update::at("/api/notes", rows, CONNECTIONS),
-                ),
-            };
-            update = Some(after);
-            Ok(sample)
-        });
+        let carafe = Subject::updates("Carafe", &self.carafe, CONNECTIONS, duration, rows)?;
         let limit = Subject::new("group commit in process", move || {
             commit::measure(
                 &path,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::Kind;
+use carafe_model::name::Name;
 use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
@@ -401,23 +402,28 @@ pub(crate) fn dangling(
     target: &Resource,
     id: i64,
 ) -> Statement {
-    let name = &resource.fields[field].name;
     let mut sql = Statement::new(dialect, "SELECT 1 FROM ");
     sql.name(&resource.name).push(" AS this");
     by_id(&mut sql, resource, id);
+    leads_nowhere(&mut sql, &resource.fields[field].name, target);
+    // It must stay as long as what refers to it is not back.
+    sql.push_either(")", " FOR SHARE)");
+    sql
+}
+
+/// That `this` refers by a field to no live row of `target`, which is `that`; the parenthesis is
+/// left open for what else must hold of it.
+fn leads_nowhere(sql: &mut Statement, field: &Name, target: &Resource) {
     sql.push(" AND this.")
-        .name(name)
+        .name(field)
         .push(" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ");
     sql.name(&target.name)
         .push(" AS that WHERE that.")
         .name(&target.key.field);
-    sql.push(" = this.").name(name);
+    sql.push(" = this.").name(field);
     if target.delete == Delete::Soft {
         sql.push(" AND that._deleted_at IS NULL");
     }
-    // It must stay as long as what refers to it is not back.
-    sql.push_either(")", " FOR SHARE)");
-    sql
 }
 
 /// Finds those among new rows of PostgreSQL whose reference leads to no live row, or to one that
@@ -428,7 +434,6 @@ pub(crate) fn dangling_among(
     target: &Resource,
     ids: &[i64],
 ) -> Statement {
-    let name = &resource.fields[field].name;
     let column = |sql: &mut Statement, row: &'static str| {
         sql.push(row);
         table::id(sql, resource);
@@ -440,16 +445,7 @@ pub(crate) fn dangling_among(
         .push(" AS this WHERE ");
     column(&mut sql, "this.");
     among(&mut sql, ids);
-    sql.push(" AND this.")
-        .name(name)
-        .push(" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ");
-    sql.name(&target.name)
-        .push(" AS that WHERE that.")
-        .name(&target.key.field);
-    sql.push(" = this.").name(name);
-    if target.delete == Delete::Soft {
-        sql.push(" AND that._deleted_at IS NULL");
-    }
+    leads_nowhere(&mut sql, &resource.fields[field].name, target);
     if target.index == resource.index {
         sql.push(" AND ");
         column(&mut sql, "that.");

@@ -50,7 +50,6 @@ pub(crate) struct Readers {
     counted: Arc<Counted>,
     commits: Commits,
     idle: Arc<Idle>,
-    closed: AtomicBool,
     jobs: Mutex<Option<SyncSender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Ends the snapshots that nobody uses.
@@ -188,7 +187,6 @@ impl Readers {
             slow,
             counted,
             idle,
-            closed: AtomicBool::new(false),
             releasing: releasing.map_err(|err| Error::Unavailable(Box::new(err)))?,
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
@@ -201,7 +199,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Reader) -> rusqlite::Result<T>,
     ) -> Result<Read<T>> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.idle.closed.load(Ordering::Acquire) {
             return Err(failure::closed());
         }
         let idle = locked(&self.idle.readers).pop();
@@ -279,14 +277,13 @@ impl Readers {
 
     /// Finishes the reads that wait, and closes all connections.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.idle.close();
+        self.releasing.thread().unpark();
         locked(&self.jobs).take();
         for thread in locked(&self.threads).drain(..) {
             // A thread that panicked has said so already.
             let _ = thread.join();
         }
-        self.idle.close();
-        self.releasing.thread().unpark();
     }
 }
 
