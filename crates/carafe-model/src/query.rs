@@ -34,6 +34,41 @@ pub struct Query {
     pub cursor: Option<Cursor>,
 }
 
+/// How many records match a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    pub count: u64,
+    /// False where there are more: a search ends counting [`COUNTED_BEHIND`] records behind its
+    /// page.
+    pub is_exact: bool,
+}
+
+/// Records behind the page that a search counts. To count all hits of a common word takes longer
+/// than to find a page of them by far.
+pub const COUNTED_BEHIND: u64 = 100;
+
+impl Total {
+    #[must_use]
+    pub fn exact(count: u64) -> Self {
+        Self {
+            count,
+            is_exact: true,
+        }
+    }
+
+    /// What `count` says, which went one beyond [`Query::counted_max`] where there are more.
+    #[must_use]
+    pub fn counted(query: &Query, count: u64) -> Self {
+        match query.counted_max() {
+            Some(max) if count > max => Self {
+                count: max,
+                is_exact: false,
+            },
+            _ => Self::exact(count),
+        }
+    }
+}
+
 /// A text to look for in the fields that `search` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
@@ -168,6 +203,15 @@ impl Query {
             deleted: false,
             cursor: None,
         }
+    }
+
+    /// How many records are counted at most; `None` for all.
+    #[must_use]
+    pub fn counted_max(&self) -> Option<u64> {
+        let page_end = self.offset().saturating_add(self.per_page);
+        self.search
+            .is_some()
+            .then(|| page_end.saturating_add(COUNTED_BEHIND))
     }
 
     /// How many records come before the page.

@@ -9,7 +9,7 @@ use carafe_model::fault::{Code, Fault};
 use carafe_model::field::Set;
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::Kind;
-use carafe_model::query::{Filter, Query, Test};
+use carafe_model::query::{Filter, Query, Test, Total};
 use carafe_model::record::Record;
 use carafe_model::resource::{Column, Resource};
 use carafe_model::time;
@@ -154,8 +154,8 @@ impl Service {
         found.ok_or_else(|| not_found(resource))
     }
 
-    /// Reads a page of records, hands each row to `each` in order, and returns how many match
-    /// in all, in the same snapshot. Deleted ones are for those who may delete.
+    /// Reads a page of records, hands each row to `each` in order, and returns how many
+    /// match, in the same snapshot. Deleted ones are for those who may delete.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl Service {
         resource: &Resource,
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
-    ) -> Result<u64> {
+    ) -> Result<Total> {
         let (action, scope) = match query.deleted {
             false => (Action::Read, Scope::Live),
             true => (Action::Delete, Scope::Deleted),

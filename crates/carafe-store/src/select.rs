@@ -173,7 +173,8 @@ fn total(sql: &mut Statement, resource: &Resource, scope: Scope) {
         .push(")");
 }
 
-/// How many records match: from the counter where nothing is filtered.
+/// How many records match: from the counter where nothing is filtered; with a search one more
+/// than [`Query::counted_max`] at most.
 pub(crate) fn count(
     dialect: Dialect,
     resource: &Resource,
@@ -185,11 +186,23 @@ pub(crate) fn count(
         total(&mut sql, resource, scope);
         return sql;
     }
-    sql.push("count(*) FROM ")
-        .name(&resource.name)
-        .push(" WHERE ");
+    sql.push("count(*) FROM ");
+    if query.search.is_some() {
+        sql.push("(SELECT 1 FROM ");
+    }
+    sql.name(&resource.name).push(" WHERE ");
     condition(&mut sql, resource, scope, query);
+    end_count(&mut sql, query);
     sql
+}
+
+/// The end of a count, which stops where a search need not count on.
+fn end_count(sql: &mut Statement, query: &Query) {
+    if let Some(max) = query.counted_max() {
+        sql.push(" LIMIT ")
+            .bind(whole(max.saturating_add(1)))
+            .push(") AS hits");
+    }
 }
 
 /// A page of the records that match, by any order. Those before it are passed over by their ids
@@ -319,37 +332,60 @@ pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
     sql
 }
 
-/// Those of the records with the ids of a JSON array that pass the filters, counted.
+/// Those of the records with the ids of a JSON array that match, counted as [`count`] does.
 pub(crate) fn count_of(resource: &Resource, query: &Query, ids: &str) -> Statement {
-    let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*)");
-    among(&mut sql, resource, query, ids);
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM (SELECT 1");
+    among(&mut sql, resource, ids);
+    sql.push(" AND ");
+    condition(&mut sql, resource, Scope::Live, query);
+    end_count(&mut sql, query);
     sql
 }
 
-/// Those of the records with the ids of a JSON array that pass the filters, a page of them from
-/// `offset`.
-pub(crate) fn page_of(resource: &Resource, query: &Query, ids: &str, offset: u64) -> Statement {
+/// Those of the records with the ids of a JSON array that match, a page of them.
+pub(crate) fn page_of(resource: &Resource, query: &Query, ids: &str) -> Statement {
     let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
     table::row(&mut sql, resource);
-    among(&mut sql, resource, query, ids);
+    among(&mut sql, resource, ids);
+    sql.push(" AND ");
+    condition(&mut sql, resource, Scope::Live, query);
     sql.push(" ORDER BY ");
     table::order(&mut sql, resource, &query.order);
-    sql.push(" LIMIT ")
-        .bind(whole(query.per_page))
-        .push(" OFFSET ")
-        .bind(whole(offset));
+    limit(&mut sql, query);
     sql
 }
 
-fn among(sql: &mut Statement, resource: &Resource, query: &Query, ids: &str) {
+/// The records with the ids of a JSON array, in the order of a query.
+pub(crate) fn by_ids(resource: &Resource, query: &Query, ids: &str) -> Statement {
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
+    table::row(&mut sql, resource);
+    among(&mut sql, resource, ids);
+    sql.push(" ORDER BY ");
+    table::order(&mut sql, resource, &query.order);
+    sql
+}
+
+fn among(sql: &mut Statement, resource: &Resource, ids: &str) {
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::id(sql, resource);
     sql.push(" IN (SELECT value FROM json_each(")
         .bind(ids)
-        .push(")) AND ");
-    table::scope(sql, resource, Scope::Live);
-    filters(sql, resource, &query.filters);
-    after(sql, resource, query);
+        .push("))");
+}
+
+/// The parameter of [`has_text`] that is the id.
+pub(crate) const HAS_TEXT_ID: usize = 1;
+
+/// A row by its id, if it is live and has the folded text.
+pub(crate) fn has_text(resource: &Resource, folded: &str) -> Statement {
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT 1 FROM ");
+    sql.name(&resource.name).push(" WHERE ");
+    table::id(&mut sql, resource);
+    sql.push(" = ").bind(0_i64).push(" AND ");
+    table::scope(&mut sql, resource, Scope::Live);
+    sql.push(" AND ");
+    contains(&mut sql, resource, folded);
+    sql
 }
 
 fn limit(sql: &mut Statement, query: &Query) {
@@ -631,10 +667,10 @@ mod tests {
             9
         );
         assert_snapshot!(both(|dialect| count(dialect, notes, Scope::Live, &query)), @r#"
-        SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title")
-        SELECT count(*) FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text
+        SELECT count(*) FROM (SELECT 1 FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") LIMIT ?) AS hits
+        SELECT count(*) FROM (SELECT 1 FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text LIMIT $8::bigint) AS hits
         "#);
-        assert_snapshot!(page_of(notes, &Query { filters: Vec::new(), ..query }, "[1]", 0).text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
+        assert_snapshot!(page_of(notes, &Query { filters: Vec::new(), ..query }, "[1]").text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::Kind;
-use carafe_model::query::Query;
+use carafe_model::query::{Query, Total};
 use carafe_model::record::Record;
 use carafe_model::resource::{Delete, Resource};
 use carafe_model::schema::Schema;
@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// Reads a page of records, hands each row to `each` in order, and returns how many
-    /// records match in all, in the same snapshot; any number where the query has a cursor.
+    /// records match, in the same snapshot; any number where the query has a cursor.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Store {
         scope: Scope,
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
-    ) -> Result<u64> {
+    ) -> Result<Total> {
         let plans = &self.plans;
         match &self.database.engine {
             Engine::Sqlite(sqlite) => sqlite.list(plans, resource, scope, query, each).await,
@@ -581,7 +581,7 @@ mod tests {
             })
             .await
             .unwrap();
-        assert_eq!((total, listed), (stored, stored));
+        assert_eq!((total, listed), (Total::exact(stored), stored));
         limit_pages(&database, 100_000).await;
         insert(40_000).await.unwrap().unwrap();
         assert_eq!(

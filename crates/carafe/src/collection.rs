@@ -5,7 +5,7 @@ use anyhow::{Result as Setup, anyhow};
 use carafe_model::actor::Actor;
 use carafe_model::draft::Input;
 use carafe_model::key::Key;
-use carafe_model::query::{Defaults, Query};
+use carafe_model::query::{Defaults, Query, Total};
 use carafe_model::record::Record;
 use carafe_model::resource::{Method, Pagination, Resource, Strictness};
 use carafe_service::access::Action;
@@ -62,12 +62,12 @@ impl Collection {
     }
 
     /// A page of records by the parameters of a list, such as `[("sort", "-age"), ("page",
-    /// "2")]`, and how many match in all. Without `per_page` it has as many as a page can have.
+    /// "2")]`, and how many match. Without `per_page` it has as many as a page can have.
     ///
     /// # Errors
     ///
     /// 400 with every unknown or malformed parameter.
-    pub async fn list(&self, parameters: &[(&str, &str)]) -> Result<(Vec<Value>, u64)> {
+    pub async fn list(&self, parameters: &[(&str, &str)]) -> Result<(Vec<Value>, Total)> {
         let resource = self.resource();
         let per_page_max = self.service.schema().limits.per_page_max as u64;
         let defaults = Defaults {

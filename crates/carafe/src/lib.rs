@@ -39,6 +39,7 @@ pub use collection::Collection;
 pub use refusal::Refusal;
 
 pub use carafe_model::actor::Actor;
+pub use carafe_model::query::Total;
 pub use carafe_model::value::Value;
 pub use carafe_service::error::Error;
 pub use carafe_service::hook::{Verb, Work, Write, Written};

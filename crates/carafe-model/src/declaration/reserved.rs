@@ -6,8 +6,9 @@ pub(crate) const PATHS: [&str; 10] = [
 ];
 
 /// Members of the object that a list is, beside the records under the resource's name.
-pub(super) const LIST_MEMBERS: [&str; 9] = [
+pub(super) const LIST_MEMBERS: [&str; 11] = [
     "count",
+    "count_is_exact",
     "current_page",
     "has_next",
     "has_prev",
@@ -16,6 +17,7 @@ pub(super) const LIST_MEMBERS: [&str; 9] = [
     "per_page",
     "query",
     "total",
+    "total_is_exact",
 ];
 
 /// Last parts of the paths of a record's own pages: `/users/3/edit`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use carafe_model::key::Key;
-use carafe_model::query::Query;
+use carafe_model::query::{Query, Total};
 use carafe_model::record::column;
 use carafe_model::resource::Resource;
 use carafe_model::value::{Cell, Row, Value};
@@ -262,7 +262,7 @@ impl Postgres {
         scope: Scope,
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
-    ) -> Result<u64> {
+    ) -> Result<Total> {
         if let Some(walk) = plans.walk(resource, scope, query) {
             let deep = query.offset() > 0;
             let text = if deep {
@@ -279,7 +279,7 @@ impl Postgres {
                 let total = column::FIELDS + resource.fields.len();
                 let total = count(PostgresRow(first).cell(total));
                 rows.iter().for_each(|row| each(&PostgresRow(row)));
-                return Ok(total);
+                return Ok(Total::exact(total));
             }
         }
         let page = select::page(Dialect::Postgres, resource, scope, query);
@@ -288,17 +288,18 @@ impl Postgres {
             rows.iter()
                 .flatten()
                 .for_each(|row| each(&PostgresRow(row)));
-            return Ok(0);
+            return Ok(Total::exact(0));
         }
         let total = select::count(Dialect::Postgres, resource, scope, query);
         let answers = self.snapshot(&[total, page]).await?;
         let [total, page] = answers.as_slice() else {
-            return Ok(0);
+            return Ok(Total::exact(0));
         };
         page.iter().for_each(|row| each(&PostgresRow(row)));
-        Ok(total
+        let counted = total
             .first()
-            .map_or(0, |row| count(PostgresRow(row).cell(0))))
+            .map_or(0, |row| count(PostgresRow(row).cell(0)));
+        Ok(Total::counted(query, counted))
     }
 
     /// Runs a statement that was made beforehand.

@@ -18,7 +18,6 @@ use crate::sqlite::readers::Idle;
 use crate::sqlite::row::valid;
 use crate::statement::{Parameter, Statement};
 use crate::store::Durability;
-use crate::text;
 
 /// How long one waits for a lock that another process holds.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -150,13 +149,6 @@ fn register(connection: &Connection) -> rusqlite::Result<()> {
                 }
             }),
         )
-    })?;
-    connection.create_scalar_function("carafe_indexed", -1, flags, |context| {
-        let texts = (0..context.len()).filter_map(|index| match context.get_raw(index) {
-            ValueRef::Text(text) => Some(valid(text)),
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => None,
-        });
-        Ok(text::searched(texts))
     })
 }
 

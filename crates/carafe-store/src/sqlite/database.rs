@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use carafe_model::key::Key;
-use carafe_model::query::{Query, Test};
+use carafe_model::query::{Query, Test, Total};
 use carafe_model::record::{Record, column};
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
@@ -30,9 +30,9 @@ use crate::sqlite::profile::Profile;
 use crate::sqlite::read;
 use crate::sqlite::readers::{Read, Reader, Readers, locked};
 use crate::sqlite::row::to_record;
-use crate::sqlite::search;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::sqlite::writer::{self, Log, Message, Request};
+use crate::sqlite::{indexer, search};
 use crate::statement::Statement;
 use crate::store::{Scope, Stamp};
 use crate::write::Write;
@@ -222,7 +222,8 @@ impl Sqlite {
         let path = self.handle.path.as_deref();
         let counted = &self.handle.counted;
         let schema = Arc::clone(schema);
-        let pending = self.read_later(move |connection| search::pending(connection, &schema));
+        let pending =
+            self.read_later(move |connection| indexer::count_pending(connection, &schema));
         let engine = SqliteFigures {
             log_bytes: path.map(log_of).and_then(|path| bytes(&path)),
             writes_waiting: counted.writes_waiting.get(),
@@ -334,7 +335,7 @@ impl Sqlite {
         scope: Scope,
         query: &Query,
         each: &mut (dyn FnMut(&dyn Row) + Send),
-    ) -> Result<u64> {
+    ) -> Result<Total> {
         if let Some(walk) = plans.walk(resource, scope, query) {
             let total_column = column::FIELDS + resource.fields.len();
             let now = self.read_now(|reader| {
@@ -346,7 +347,7 @@ impl Sqlite {
             })?;
             // An empty page has no row to carry the total.
             if let Read::Done(Some(total)) = now {
-                return Ok(total);
+                return Ok(Total::exact(total));
             }
         }
         let (records, total) = self.matching(plans, resource, scope, query).await?;
@@ -363,7 +364,7 @@ impl Sqlite {
         resource: &Resource,
         scope: Scope,
         query: &Query,
-    ) -> Result<(Vec<Record>, u64)> {
+    ) -> Result<(Vec<Record>, Total)> {
         let contains = |test: &Test| matches!(test, Test::Contains(_));
         let reads_texts =
             query.search.is_some() || query.filters.iter().any(|filter| contains(&filter.test));
@@ -385,16 +386,20 @@ impl Sqlite {
         let later = self.read_later(move |connection| {
             let resource = &plans.schema.resources[index];
             read::snapshot(connection, || match (scope, &query.search) {
-                (Scope::Live, Some(_)) => {
-                    let waits = search::has_pending(connection, resource)?;
-                    Ok((search::page(connection, resource, &query)?, waits))
+                (Scope::Live, Some(search)) => {
+                    let waits = indexer::has_pending(connection, resource)?;
+                    let found = search::page(connection, resource, &query, &search.folded)?;
+                    Ok((found, waits))
                 }
                 (Scope::Live, None) | (Scope::Deleted, _) => {
                     let walk = plans.walk(resource, scope, &query);
                     if let Some(ranks) = walk.and_then(|walk| walk.far_ranks(&query)) {
                         match read::far_page(connection, resource, ranks, &query) {
                             Err(err) if failure::is_missing_index(&err) => {}
-                            page => return Ok((page?, false)),
+                            page => {
+                                let (records, total) = page?;
+                                return Ok(((records, Total::exact(total)), false));
+                            }
                         }
                     }
                     Ok((search::scan(connection, resource, scope, &query)?, false))

@@ -181,31 +181,22 @@ fn move_trigger(resource: &Resource) -> Object {
     }
 }
 
+/// The triggers by which rows wait for the search index. One that goes does not: what the index
+/// finds is compared with what is there.
 fn search_triggers(resource: &Resource) -> Vec<Object> {
-    let soft = resource.delete == Delete::Soft;
-    let wait = |sql: &mut Statement, row: &'static str| {
+    let wait = |sql: &mut Statement| {
         sql.push("INSERT INTO ")
             .name_with(&resource.name, "__pending")
-            .push(" (id) VALUES (")
-            .push(row);
+            .push(" (id) VALUES (NEW.");
         table::id(sql, resource);
         // An upsert's own rule, because a plain conflict clause gives way to that of the
         // statement that fires the trigger.
         sql.push(") ON CONFLICT DO NOTHING; ");
     };
     let (insert, mut on_insert) = trigger(resource, "__search_insert", " AFTER INSERT ON ");
-    on_insert.name(&resource.name);
-    if soft {
-        on_insert.push(" WHEN NEW._deleted_at IS NULL");
-    }
-    on_insert.push(" BEGIN ");
-    wait(&mut on_insert, "NEW.");
+    on_insert.name(&resource.name).push(" BEGIN ");
+    wait(&mut on_insert);
     on_insert.push("END");
-
-    let (delete, mut on_delete) = trigger(resource, "__search_delete", " AFTER DELETE ON ");
-    on_delete.name(&resource.name).push(" BEGIN ");
-    wait(&mut on_delete, "OLD.");
-    on_delete.push("END");
 
     let update = Identifier::new(Dialect::Sqlite, &resource.name, "__search_update");
     let mut on_update = Statement::new(Dialect::Sqlite, "CREATE TRIGGER ");
@@ -217,9 +208,6 @@ fn search_triggers(resource: &Resource) -> Vec<Object> {
     table::id(&mut on_update, resource);
     on_update.push(" IS NOT NEW.");
     table::id(&mut on_update, resource);
-    if soft {
-        on_update.push(" OR OLD._deleted_at IS NOT NEW._deleted_at");
-    }
     for &field in &resource.search {
         let name = &resource.fields[field].name;
         on_update
@@ -229,8 +217,7 @@ fn search_triggers(resource: &Resource) -> Vec<Object> {
             .name(name);
     }
     on_update.push(" BEGIN ");
-    wait(&mut on_update, "OLD.");
-    wait(&mut on_update, "NEW.");
+    wait(&mut on_update);
     on_update.push("END");
 
     vec![
@@ -239,28 +226,18 @@ fn search_triggers(resource: &Resource) -> Vec<Object> {
             statement: on_insert,
         },
         Object {
-            name: delete,
-            statement: on_delete,
-        },
-        Object {
             name: update,
             statement: on_update,
         },
     ]
 }
 
-/// The index of trigrams over the folded text of live rows.
-///
-/// `detail=full`, so that the index alone answers which rows match and how many: without
-/// positions each hit would have to be read and compared. Contentless, because the text is in
-/// the table already.
+/// The [search index](crate::sqlite::search_index).
 pub(crate) fn search_index(resource: &Resource) -> Object {
     let name = Identifier::new(Dialect::Sqlite, &resource.name, "__search");
-    let mut sql = Statement::new(Dialect::Sqlite, "CREATE VIRTUAL TABLE ");
-    sql.identifier(&name).push(
-        " USING fts5(text, content='', contentless_delete=1, \
-         tokenize='trigram case_sensitive 1', detail=full)",
-    );
+    let mut sql = Statement::new(Dialect::Sqlite, "CREATE TABLE ");
+    sql.identifier(&name)
+        .push(" (id INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT");
     Object {
         name,
         statement: sql,
@@ -328,9 +305,8 @@ mod tests {
         CREATE TRIGGER "books__count_delete" AFTER DELETE ON "books" BEGIN UPDATE _carafe_count SET live = live - (OLD._deleted_at IS NULL), deleted = deleted - (OLD._deleted_at IS NOT NULL), moved = moved + (OLD._deleted_at IS NULL) WHERE resource = 'books'; END
         CREATE TRIGGER "books__count_update" AFTER UPDATE OF _deleted_at ON "books" BEGIN UPDATE _carafe_count SET live = live + (NEW._deleted_at IS NULL) - (OLD._deleted_at IS NULL), deleted = deleted + (NEW._deleted_at IS NOT NULL) - (OLD._deleted_at IS NOT NULL), moved = moved + (OLD._deleted_at IS NULL AND NEW._deleted_at IS NOT NULL) WHERE resource = 'books'; END
         CREATE TRIGGER "books__count_move" AFTER UPDATE OF "id", "price" ON "books" WHEN OLD."id" IS NOT NEW."id" OR OLD."price" IS NOT NEW."price" BEGIN UPDATE _carafe_count SET moved = moved + 1 WHERE resource = 'books'; END
-        CREATE TRIGGER "books__search_insert" AFTER INSERT ON "books" WHEN NEW._deleted_at IS NULL BEGIN INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
-        CREATE TRIGGER "books__search_delete" AFTER DELETE ON "books" BEGIN INSERT INTO "books__pending" (id) VALUES (OLD."id") ON CONFLICT DO NOTHING; END
-        CREATE TRIGGER "books__search_update" AFTER UPDATE ON "books" WHEN OLD."id" IS NOT NEW."id" OR OLD._deleted_at IS NOT NEW._deleted_at OR OLD."title" IS NOT NEW."title" BEGIN INSERT INTO "books__pending" (id) VALUES (OLD."id") ON CONFLICT DO NOTHING; INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
+        CREATE TRIGGER "books__search_insert" AFTER INSERT ON "books" BEGIN INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
+        CREATE TRIGGER "books__search_update" AFTER UPDATE ON "books" WHEN OLD."id" IS NOT NEW."id" OR OLD."title" IS NOT NEW."title" BEGIN INSERT INTO "books__pending" (id) VALUES (NEW."id") ON CONFLICT DO NOTHING; END
         "#);
     }
 
@@ -344,7 +320,7 @@ mod tests {
             history_table(Dialect::Sqlite, books),
         ];
         assert_snapshot!(texts(beside), @r#"
-        CREATE VIRTUAL TABLE "books__search" USING fts5(text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1', detail=full)
+        CREATE TABLE "books__search" (id INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT
         CREATE TABLE "books__pending" (id INTEGER PRIMARY KEY) STRICT
         CREATE TABLE "books__history" (id INTEGER NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT, action TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (id, version)) STRICT, WITHOUT ROWID
         "#);

@@ -4,11 +4,11 @@ use rusqlite::Connection;
 
 use crate::dialect::Dialect;
 use crate::sqlite::connection::prepared;
+use crate::sqlite::search_index;
 use crate::statement::{Identifier, Statement};
 
 /// What is wrong, a line each.
 pub(crate) fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    // This looks into the search indexes too.
     let mut complaints = texts(connection, "PRAGMA integrity_check")?;
     complaints.retain(|line| line != "ok");
     let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
@@ -57,20 +57,14 @@ fn check_table(
             "{table} has {live} records, but its counter says {counted}"
         ));
     }
-    let (index, pending) = (
-        format!("{table}__search_docsize"),
-        format!("{table}__pending"),
-    );
+    let (index, pending) = (format!("{table}__search"), format!("{table}__pending"));
     if exists(connection, &index)? && exists(connection, &pending)? {
-        let mut indexed = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
-        indexed.identifier(&Identifier::found(&index));
-        let indexed = number(connection, &indexed)?;
-        let mut waiting = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
-        waiting.identifier(&Identifier::found(&pending));
-        let waiting = number(connection, &waiting)?;
-        if waiting == 0 && indexed != live {
+        let [table_name, index, pending] = [table, &index, &pending].map(Identifier::found);
+        let unknown = search_index::count_unknown(&table_name, &index, &pending);
+        let unknown = number(connection, &unknown)?;
+        if unknown > 0 {
             complaints.push(format!(
-                "{table} has {live} records, but its search index {indexed}"
+                "{table} has {unknown} records that its search index does not have"
             ));
         }
     }

@@ -1,109 +1,69 @@
-//! Substring search: an index of trigrams that is kept off the path of writes, and reads that
-//! are exact at every moment all the same.
+//! Substring search: what the index finds, and the rows that wait for it, are compared with the
+//! text, so that an answer is exact at every moment.
 //!
-//! A trigger notes the id of each row whose text changes in `<name>__pending`, in the
-//! transaction that changes it. The writer's thread indexes such rows in batches while nobody
-//! writes, or when too many wait. A search asks the index for all rows but those, and reads
-//! those.
+//! Where the order is that of the ids, candidates are compared from one end on, until the page
+//! is full and enough is counted. Else all candidates are compared and sorted, or, where they
+//! are many, the records are walked in order and the candidates among them compared.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
-use carafe_model::query::Query;
+use carafe_model::cursor::Cursor;
+use carafe_model::query::{Query, Total};
 use carafe_model::record::Record;
-use carafe_model::resource::Resource;
-use carafe_model::schema::Schema;
-use rusqlite::Connection;
+use carafe_model::resource::{Order, Resource};
+use carafe_model::value::Value;
+use rusqlite::{CachedStatement, Connection};
 
 use crate::dialect::Dialect;
 use crate::error::Result;
-use crate::plan::Plans;
 use crate::select;
-use crate::sqlite::connection::{prepared, run};
+use crate::sqlite::connection::prepared;
+use crate::sqlite::gram;
 use crate::sqlite::row::{SqliteRow, to_record};
-use crate::sqlite::writer;
+use crate::sqlite::row_set::{ROWS, RowSet};
+use crate::sqlite::search_index::{IDS, SearchIndex, Segment, place};
 use crate::statement::Statement;
 use crate::store::Scope;
 use crate::table;
-use crate::text::SEPARATOR;
-use crate::write::{Work, Write};
 
-/// Rows indexed at a time while nobody writes: some 20 ms, which a write that comes then waits.
-const BATCH_ROWS: i64 = 400;
+/// How many rows can be walked over while a candidate is fetched and compared.
+const ROWS_PER_FETCH: u64 = 10;
 
-/// Rows indexed at a time when too many wait: larger batches are cheaper a row.
-const BATCH_ROWS_LARGE: i64 = 1000;
-
-/// Rows that may wait while writes keep coming. A search reads all of them.
-const WAITING_MAX: u64 = 20_000;
-
-/// Characters that the index can find.
-const CHARACTERS_MIN: usize = 3;
-
-/// Characters of a text that are looked up in the index; the rows found are compared with the
-/// whole text where it has more.
-const CHARACTERS_MAX: usize = 64;
-
-/// Hits that are fetched by id and sorted; with more, the order is walked until the page is
-/// full.
-const FETCH_MAX: usize = 1000;
-
-/// What the index is asked for a folded text; `None` where it cannot answer.
-fn index_query(folded: &str) -> Option<(String, Exact)> {
-    let ambiguous = |c: char| matches!(c, SEPARATOR..='\u{FFFF}' | '\0');
-    let length = folded.chars().count();
-    if length < CHARACTERS_MIN || folded.contains(ambiguous) {
-        return None;
-    }
-    let head: String = folded.chars().take(CHARACTERS_MAX).collect();
-    let exact = if length > CHARACTERS_MAX {
-        Exact::No
-    } else {
-        Exact::Yes
-    };
-    Some((format!("\"{}\"", head.replace('"', "\"\"")), exact))
-}
-
-/// Whether each row that the index finds is a hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exact {
-    Yes,
-    No,
-}
-
-/// Reads a page of the live records that match a query with a search, and counts all of them.
-/// The caller has a transaction open, so that both are of one snapshot.
+/// Reads a page of the live records that match a query with a search, and counts them. The
+/// caller has a transaction open, so that both are of one snapshot.
 pub(crate) fn page(
     connection: &Connection,
     resource: &Resource,
     query: &Query,
-) -> Result<(Vec<Record>, u64)> {
-    let folded = query
-        .search
-        .as_ref()
-        .map_or("", |search| search.folded.as_str());
-    let Some((index_query, exact)) = index_query(folded) else {
+    folded: &str,
+) -> Result<(Vec<Record>, Total)> {
+    if has_far_ids(connection, resource)? {
         return scan(connection, resource, Scope::Live, query);
-    };
-    let hits = hits(connection, resource, folded, &index_query, exact)?;
-    let total = match query.filters.is_empty() || query.cursor.is_some() {
-        // With a cursor nothing is counted: as many as there can be.
-        true => count(hits.len()),
-        false => number(connection, &select::count_of(resource, query, &json(&hits)))?,
-    };
-    if hits.len() <= FETCH_MAX {
-        let statement = select::page_of(resource, query, &json(&hits), query.offset());
-        return Ok((records(connection, resource, &statement)?, total));
     }
-    let page = walk(
-        connection,
-        resource,
-        query,
-        &hits.into_iter().collect(),
-        total,
-    )?;
-    let statement = select::page_of(resource, query, &json(&page), 0);
-    Ok((records(connection, resource, &statement)?, total))
+    let mut candidates = Candidates::new(connection, resource, folded)?;
+    let hits = Hits::new(query);
+    let hits = match *query.order.as_slice() {
+        [first, ..] if query.filters.is_empty() && table::is_id(resource, first.column) => {
+            let has_text = HasText::new(connection, resource, folded)?;
+            in_id_order(&mut candidates, has_text, first, query, hits)?
+        }
+        _ => match candidates.all(hits.end)? {
+            All::Few(ids) => {
+                let ids = json(&ids);
+                let count = number(connection, &select::count_of(resource, query, &ids))?;
+                let total = Total::counted(query, count);
+                let statement = select::page_of(resource, query, &ids);
+                return Ok((records(connection, resource, &statement)?, total));
+            }
+            All::Many(sets) => {
+                let has_text = HasText::new(connection, resource, folded)?;
+                walk(connection, resource, &sets, has_text, query, hits)?
+            }
+        },
+    };
+    let statement = select::by_ids(resource, query, &json(&hits.page));
+    let records = records(connection, resource, &statement)?;
+    Ok((records, Total::counted(query, hits.count)))
 }
 
 /// Reads a page and counts by reading every row.
@@ -112,7 +72,7 @@ pub(crate) fn scan(
     resource: &Resource,
     scope: Scope,
     query: &Query,
-) -> Result<(Vec<Record>, u64)> {
+) -> Result<(Vec<Record>, Total)> {
     let total = match &query.cursor {
         Some(_) => 0,
         None => number(
@@ -125,111 +85,227 @@ pub(crate) fn scan(
         resource,
         &select::page(Dialect::Sqlite, resource, scope, query),
     )?;
-    Ok((records, total))
+    Ok((records, Total::counted(query, total)))
 }
 
-/// The ids of the live rows that have the text.
-fn hits(
-    connection: &Connection,
-    resource: &Resource,
-    folded: &str,
-    index_query: &str,
-    exact: Exact,
-) -> Result<Vec<i64>> {
-    let mut hits = ids(connection, &indexed(resource, index_query))?;
-    if exact == Exact::No {
-        hits = ids(connection, &compared(resource, &json(&hits), folded))?;
+/// Whether there are rows that the index cannot have.
+fn has_far_ids(connection: &Connection, resource: &Resource) -> Result<bool> {
+    let mut sql = Statement::new(Dialect::Sqlite, "SELECT min(");
+    table::id(&mut sql, resource);
+    sql.push(") FROM ").name(&resource.name);
+    sql.push(" UNION ALL SELECT max(");
+    table::id(&mut sql, resource);
+    sql.push(") FROM ").name(&resource.name);
+    let mut statement = prepared(connection, &sql)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        if row
+            .get::<_, Option<i64>>(0)?
+            .is_some_and(|id| !IDS.contains(&id))
+        {
+            return Ok(true);
+        }
     }
-    hits.extend(ids(connection, &waiting(resource, folded))?);
+    Ok(false)
+}
+
+/// Rows that may have a text: what the index finds, and what waits for it.
+struct Candidates<'c> {
+    index: SearchIndex<'c>,
+    pending: BTreeMap<Segment, RowSet>,
+}
+
+/// All candidates.
+enum All {
+    /// So few that fetching all of them is less work than walking the records in order.
+    Few(Vec<i64>),
+    Many(HashMap<Segment, RowSet>),
+}
+
+impl<'c> Candidates<'c> {
+    fn new(connection: &'c Connection, resource: &Resource, folded: &str) -> Result<Self> {
+        let mut sql = Statement::new(Dialect::Sqlite, "SELECT id FROM ");
+        sql.name_with(&resource.name, "__pending");
+        let mut pending = BTreeMap::new();
+        let mut statement = prepared(connection, &sql)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            let (segment, number) = place(row.get(0)?);
+            let waiting = pending.entry(segment).or_insert(RowSet::EMPTY);
+            waiting.insert(number);
+        }
+        Ok(Self {
+            index: SearchIndex::new(connection, resource, gram::wanted(folded))?,
+            pending,
+        })
+    }
+
+    /// In ascending order.
+    fn segments(&mut self) -> Result<Vec<Segment>> {
+        let mut segments = self.index.segments()?;
+        segments.extend(self.pending.keys());
+        segments.sort_unstable();
+        segments.dedup();
+        Ok(segments)
+    }
+
+    fn rows(&mut self, segment: Segment) -> Result<RowSet> {
+        let mut rows = self.index.rows(segment)?;
+        if let Some(pending) = self.pending.get(&segment) {
+            rows.add(pending);
+        }
+        Ok(rows)
+    }
+
+    /// `hits`: how many are looked for.
+    fn all(&mut self, hits: u64) -> Result<All> {
+        let (mut rows, mut count) = (0, 0);
+        let mut sets = HashMap::new();
+        for segment in self.segments()? {
+            let set = self.rows(segment)?;
+            rows += u64::from(ROWS);
+            count += set.len() as u64;
+            sets.insert(segment, set);
+        }
+        let walked = hits.saturating_mul(rows / count.max(1)).min(rows);
+        if count.saturating_mul(ROWS_PER_FETCH) > walked {
+            return Ok(All::Many(sets));
+        }
+        let ids = |(segment, rows): (&Segment, &RowSet)| {
+            let segment = *segment;
+            let ids = rows.iter().map(move |row| segment.id(row));
+            ids.collect::<Vec<i64>>()
+        };
+        Ok(All::Few(sets.iter().flat_map(ids).collect()))
+    }
+}
+
+/// Compares rows with a text.
+struct HasText<'c>(CachedStatement<'c>);
+
+impl<'c> HasText<'c> {
+    fn new(connection: &'c Connection, resource: &Resource, folded: &str) -> Result<Self> {
+        let statement = select::has_text(resource, folded);
+        Ok(Self(prepared(connection, &statement)?))
+    }
+
+    /// Whether a row is live and has the text.
+    fn test(&mut self, id: i64) -> Result<bool> {
+        self.0.raw_bind_parameter(select::HAS_TEXT_ID, id)?;
+        Ok(self.0.raw_query().next()?.is_some())
+    }
+}
+
+/// The hits of a query, which come in its order.
+struct Hits {
+    /// The ids of its page.
+    page: Vec<i64>,
+    count: u64,
+    offset: u64,
+    page_end: u64,
+    /// What is counted at most, and one more.
+    end: u64,
+}
+
+impl Hits {
+    fn new(query: &Query) -> Self {
+        let page_end = query.offset().saturating_add(query.per_page);
+        Self {
+            page: Vec::new(),
+            count: 0,
+            offset: query.offset(),
+            page_end,
+            end: match query.cursor {
+                Some(_) => page_end,
+                None => query.counted_max().map_or(u64::MAX, |max| max + 1),
+            },
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.count >= self.end
+    }
+
+    fn add(&mut self, id: i64) {
+        if (self.offset..self.page_end).contains(&self.count) {
+            self.page.push(id);
+        }
+        self.count += 1;
+    }
+}
+
+fn in_id_order(
+    candidates: &mut Candidates<'_>,
+    mut has_text: HasText<'_>,
+    order: Order,
+    query: &Query,
+    mut hits: Hits,
+) -> Result<Hits> {
+    let behind = match &query.cursor {
+        Some(Cursor::After(values)) => match values.first() {
+            Some(Value::Integer(id)) => Some(*id),
+            _ => None,
+        },
+        Some(Cursor::Start | Cursor::Token(_)) | None => None,
+    };
+    let is_passed = |id: i64| match behind {
+        Some(last) if order.descending => id >= last,
+        Some(last) => id <= last,
+        None => false,
+    };
+    let mut segments = candidates.segments()?;
+    if order.descending {
+        segments.reverse();
+    }
+    for segment in segments {
+        // Its last row in this order.
+        let last = segment.id(if order.descending { 0 } else { ROWS - 1 });
+        if is_passed(last) {
+            continue;
+        }
+        let rows = candidates.rows(segment)?;
+        let mut rows = rows.iter();
+        while let Some(row) = if order.descending {
+            rows.next_back()
+        } else {
+            rows.next()
+        } {
+            let id = segment.id(row);
+            if !is_passed(id) && has_text.test(id)? {
+                hits.add(id);
+                if hits.is_complete() {
+                    return Ok(hits);
+                }
+            }
+        }
+    }
     Ok(hits)
 }
 
-/// The rows that the index finds, without those that have changed since.
-fn indexed(resource: &Resource, index_query: &str) -> Statement {
-    let mut sql = Statement::new(Dialect::Sqlite, "SELECT rowid FROM ");
-    sql.name_with(&resource.name, "__search").push(" WHERE ");
-    sql.name_with(&resource.name, "__search")
-        .push(" MATCH ")
-        .bind(index_query);
-    sql.push(" AND rowid NOT IN (SELECT id FROM ")
-        .name_with(&resource.name, "__pending")
-        .push(")");
-    sql
-}
-
-/// Those among some rows that have the text.
-fn compared(resource: &Resource, ids: &str, folded: &str) -> Statement {
-    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
-    table::id(&mut sql, resource);
-    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
-    table::id(&mut sql, resource);
-    sql.push(" IN (SELECT value FROM json_each(")
-        .bind(ids)
-        .push(")) AND ");
-    select::contains(&mut sql, resource, folded);
-    sql
-}
-
-/// Those among the rows that wait for the index that have the text.
-fn waiting(resource: &Resource, folded: &str) -> Statement {
-    let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
-    table::id(&mut sql, resource);
-    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
-    table::id(&mut sql, resource);
-    sql.push(" IN (SELECT id FROM ")
-        .name_with(&resource.name, "__pending")
-        .push(") AND ");
-    table::scope(&mut sql, resource, Scope::Live);
-    sql.push(" AND ");
-    select::contains(&mut sql, resource, folded);
-    sql
-}
-
-/// The ids of the page, found by walking the records in order. It ends with the page or the
-/// last hit.
+/// Walks the records that pass the filters, in order.
 fn walk(
     connection: &Connection,
     resource: &Resource,
+    candidates: &HashMap<Segment, RowSet>,
+    mut has_text: HasText<'_>,
     query: &Query,
-    hits: &HashSet<i64>,
-    total: u64,
-) -> Result<Vec<i64>> {
-    let mut page = Vec::new();
-    let last = total.min(query.offset().saturating_add(query.per_page));
-    let mut passed = 0;
+    mut hits: Hits,
+) -> Result<Hits> {
     let mut statement = prepared(connection, &select::ids(resource, query))?;
     let mut rows = statement.raw_query();
-    while passed < last
+    while !hits.is_complete()
         && let Some(row) = rows.next()?
     {
         let id = row.get(0)?;
-        if hits.contains(&id) {
-            if passed >= query.offset() {
-                page.push(id);
-            }
-            passed += 1;
+        let (segment, number) = place(id);
+        let is_candidate = candidates
+            .get(&segment)
+            .is_some_and(|rows| rows.contains(number));
+        if is_candidate && has_text.test(id)? {
+            hits.add(id);
         }
     }
-    Ok(page)
-}
-
-/// Whether rows wait for the index.
-pub(crate) fn has_pending(connection: &Connection, resource: &Resource) -> Result<bool> {
-    let mut sql = Statement::new(Dialect::Sqlite, "SELECT 1 FROM ");
-    sql.name_with(&resource.name, "__pending").push(" LIMIT 1");
-    Ok(prepared(connection, &sql)?.raw_query().next()?.is_some())
-}
-
-/// How many rows of all resources wait for the index.
-pub(crate) fn pending(connection: &Connection, schema: &Schema) -> Result<u64> {
-    let searched = schema.resources.iter();
-    let searched = searched.filter(|resource| !resource.search.is_empty());
-    let counts = searched.map(|resource| {
-        let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
-        sql.name_with(&resource.name, "__pending");
-        number(connection, &sql)
-    });
-    counts.sum()
+    Ok(hits)
 }
 
 pub(crate) fn records(
@@ -246,16 +322,6 @@ pub(crate) fn records(
     Ok(records)
 }
 
-fn ids(connection: &Connection, statement: &Statement) -> Result<Vec<i64>> {
-    let mut statement = prepared(connection, statement)?;
-    let mut rows = statement.raw_query();
-    let mut ids = Vec::new();
-    while let Some(row) = rows.next()? {
-        ids.push(row.get(0)?);
-    }
-    Ok(ids)
-}
-
 fn number(connection: &Connection, statement: &Statement) -> Result<u64> {
     let mut statement = prepared(connection, statement)?;
     let mut rows = statement.raw_query();
@@ -266,204 +332,8 @@ fn number(connection: &Connection, statement: &Statement) -> Result<u64> {
     Ok(u64::try_from(number).unwrap_or(0))
 }
 
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
 /// `[1,2,3]`
 fn json(ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
     format!("[{}]", ids.join(","))
-}
-
-/// Keeps the search indexes of a schema, on the writer's thread.
-#[derive(Default)]
-pub(crate) struct Indexer {
-    plans: Option<Arc<Plans>>,
-    /// Whether rows may wait.
-    awake: bool,
-    /// About how many wait, from the writes of this process.
-    waiting: u64,
-}
-
-impl Indexer {
-    pub(crate) fn watch(&mut self, plans: Arc<Plans>) {
-        self.plans = Some(plans);
-        self.awake = true;
-    }
-
-    /// Looks for waiting rows when there is time.
-    pub(crate) fn wake(&mut self) {
-        self.awake = true;
-    }
-
-    pub(crate) fn has_work(&self) -> bool {
-        self.awake && self.plans.is_some()
-    }
-
-    /// A write was committed.
-    pub(crate) fn note(&mut self, write: &Write) {
-        let resource = &write.plans.schema.resources[write.resource];
-        let cascades = !matches!(write.work, Work::Steps(_));
-        if cascades || !resource.search.is_empty() {
-            self.awake = true;
-            self.waiting += 1;
-        }
-    }
-
-    /// Indexes a large batch if too many rows wait.
-    pub(crate) fn catch_up(&mut self, connection: &Connection) {
-        if self.waiting > WAITING_MAX {
-            self.batch(connection, BATCH_ROWS_LARGE);
-        }
-    }
-
-    /// Indexes a batch of rows, if any wait.
-    pub(crate) fn step(&mut self, connection: &Connection) {
-        self.batch(connection, BATCH_ROWS);
-    }
-
-    fn batch(&mut self, connection: &Connection, rows: i64) {
-        let Some(plans) = self.plans.clone() else {
-            return;
-        };
-        match index_some(connection, &plans, rows) {
-            Ok(true) => self.waiting = self.waiting.saturating_sub(rows.unsigned_abs()),
-            Ok(false) => {
-                self.awake = false;
-                self.waiting = 0;
-            }
-            Err(err) => {
-                // The next write or search tries again; searches are exact meanwhile.
-                tracing::warn!(error = %err, "The search index was not brought up to date");
-                self.awake = false;
-                self.waiting = 0;
-            }
-        }
-    }
-}
-
-/// Indexes a batch of the first resource that has waiting rows. False if none has.
-fn index_some(connection: &Connection, plans: &Plans, rows: i64) -> Result<bool> {
-    let mut failed = None;
-    for resource in plans
-        .schema
-        .resources
-        .iter()
-        .filter(|resource| !resource.search.is_empty())
-    {
-        match index_batch(connection, resource, rows) {
-            Ok(true) => return Ok(true),
-            Ok(false) => {}
-            // One that cannot be indexed keeps no other waiting.
-            Err(err) => failed = Some(err),
-        }
-    }
-    failed.map_or(Ok(false), Err)
-}
-
-fn index_batch(connection: &Connection, resource: &Resource, rows: i64) -> Result<bool> {
-    if !has_pending(connection, resource)? {
-        return Ok(false);
-    }
-    writer::begin(connection)?;
-    match index(connection, resource, rows) {
-        Ok(()) => writer::commit(connection)?,
-        Err(err) => {
-            writer::rollback(connection);
-            return Err(err);
-        }
-    }
-    Ok(true)
-}
-
-fn index(connection: &Connection, resource: &Resource, rows: i64) -> Result<()> {
-    for statement in index_statements(resource, rows) {
-        run(connection, &statement)?;
-    }
-    Ok(())
-}
-
-/// Moves waiting rows into the index: out with what it has of them, in with what they are now.
-fn index_statements(resource: &Resource, rows: i64) -> [Statement; 3] {
-    let batch = |sql: &mut Statement| {
-        sql.push(" IN (SELECT id FROM ")
-            .name_with(&resource.name, "__pending");
-        sql.push(" ORDER BY id LIMIT ").bind(rows).push(")");
-    };
-    let mut forget = Statement::new(Dialect::Sqlite, "DELETE FROM ");
-    forget
-        .name_with(&resource.name, "__search")
-        .push(" WHERE rowid");
-    batch(&mut forget);
-
-    let mut learn = Statement::new(Dialect::Sqlite, "INSERT INTO ");
-    learn
-        .name_with(&resource.name, "__search")
-        .push(" (rowid, text) SELECT ");
-    table::id(&mut learn, resource);
-    for (position, &field) in resource.search.iter().enumerate() {
-        learn.push(if position == 0 {
-            ", carafe_indexed("
-        } else {
-            ", "
-        });
-        learn.name(&resource.fields[field].name);
-    }
-    learn.push(") FROM ").name(&resource.name).push(" WHERE ");
-    table::id(&mut learn, resource);
-    batch(&mut learn);
-    table::and_live(&mut learn, resource);
-
-    let mut done = Statement::new(Dialect::Sqlite, "DELETE FROM ");
-    done.name_with(&resource.name, "__pending")
-        .push(" WHERE id");
-    batch(&mut done);
-    [forget, learn, done]
-}
-
-#[cfg(test)]
-mod tests {
-    use carafe_model::kind::Kind;
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::draft::{field, resource, schema};
-
-    #[test]
-    fn the_index_is_asked_only_what_it_can_answer() {
-        let long = "x".repeat(CHARACTERS_MAX);
-        let cases = [
-            ("ab", None),
-            ("éé", None),
-            ("abc", Some(("\"abc\"".to_owned(), Exact::Yes))),
-            ("a\"b%", Some(("\"a\"\"b%\"".to_owned(), Exact::Yes))),
-            ("ab\u{FFFE}", None),
-            (
-                &format!("{long}yz"),
-                Some((format!("\"{long}\""), Exact::No)),
-            ),
-        ];
-        for (folded, expected) in cases {
-            assert_eq!(index_query(folded), expected, "text: {folded:?}");
-        }
-    }
-
-    #[test]
-    fn statements() {
-        let fields = vec![field("title", Kind::String), field("content", Kind::Text)];
-        let schema = schema(vec![
-            resource("notes", fields).search(&["title", "content"]),
-        ]);
-        let notes = &schema.resources[0];
-        assert_snapshot!(indexed(notes, "\"abc\"").text(), @r#"SELECT rowid FROM "notes__search" WHERE "notes__search" MATCH ? AND rowid NOT IN (SELECT id FROM "notes__pending")"#);
-        assert_snapshot!(compared(notes, "[1]", "abc").text(), @r#"SELECT "id" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND carafe_contains(?, "title", "content")"#);
-        assert_snapshot!(waiting(notes, "abc").text(), @r#"SELECT "id" FROM "notes" WHERE "id" IN (SELECT id FROM "notes__pending") AND _deleted_at IS NULL AND carafe_contains(?, "title", "content")"#);
-        let texts = index_statements(notes, 10).map(|statement| statement.text().to_owned());
-        assert_snapshot!(texts.join("\n"), @r#"
-        DELETE FROM "notes__search" WHERE rowid IN (SELECT id FROM "notes__pending" ORDER BY id LIMIT ?)
-        INSERT INTO "notes__search" (rowid, text) SELECT "id", carafe_indexed("title", "content") FROM "notes" WHERE "id" IN (SELECT id FROM "notes__pending" ORDER BY id LIMIT ?) AND _deleted_at IS NULL
-        DELETE FROM "notes__pending" WHERE id IN (SELECT id FROM "notes__pending" ORDER BY id LIMIT ?)
-        "#);
-    }
 }

@@ -14,9 +14,9 @@ use crate::figures::Counted;
 use crate::plan::Plans;
 use crate::sqlite::connection::{BUSY_TIMEOUT, bound};
 use crate::sqlite::failure;
+use crate::sqlite::indexer::Indexer;
 use crate::sqlite::profile::Profile;
 use crate::sqlite::readers::Idle;
-use crate::sqlite::search::Indexer;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::write::{Expect, Step, Work, Write};
 

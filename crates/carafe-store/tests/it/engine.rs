@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use carafe_model::key::{Key, KeyKind};
 use carafe_model::kind::Kind;
-use carafe_model::query::{Query, Search};
+use carafe_model::query::{Query, Search, Total};
 use carafe_model::record::column;
 use carafe_model::schema::Schema;
 use carafe_model::value::Row;
@@ -201,7 +201,7 @@ async fn reads_can_be_spawned() {
                 .unwrap();
             (total, rows, found)
         });
-        assert_eq!(reads.await.unwrap(), (0, 0, None));
+        assert_eq!(reads.await.unwrap(), (Total::exact(0), 0, None));
         bed.finish().await;
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use carafe_model::cursor::Cursor;
 use carafe_model::fold;
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
-use carafe_model::query::{Query, Search, Test};
+use carafe_model::query::{COUNTED_BEHIND, Query, Search, Test, Total};
 use carafe_model::record::Record;
 use carafe_model::schema::Schema;
 use carafe_model::value::Value;
@@ -172,7 +173,12 @@ async fn many_hits_come_in_order_page_by_page() {
                         search: None,
                         ..query.clone()
                     };
-                    let (records, total) = bed.list("notes", &query).await;
+                    let (records, total) = bed.page("notes", Scope::Live, &query).await;
+                    let counted = (query.offset() + query.per_page + COUNTED_BEHIND).min(expected);
+                    let expected = Total {
+                        count: counted,
+                        is_exact: counted == expected,
+                    };
                     assert_eq!(total, expected, "round {round}, page {page}");
                     assert_eq!(
                         records,
@@ -186,6 +192,88 @@ async fn many_hits_come_in_order_page_by_page() {
         }
         indexed(&bed).await;
     }
+    bed.finish().await;
+}
+
+#[tokio::test]
+async fn ids_of_any_size_are_found() {
+    let near = [-9_000_000_i64, -1, 0, 4095, 4096, 20_000_000, 1 << 49];
+    let far = [1 << 55, -(1 << 55)];
+    for ids in [near.to_vec(), [near.as_slice(), &far].concat()] {
+        let bed = Bed::file(&notes()).await;
+        for id in &ids {
+            let insert = "INSERT INTO notes (id, title, rank) VALUES (?, ?, 0)";
+            let title = format!("needle {id}");
+            bed.other().execute(insert, (id, title)).unwrap();
+        }
+        let mut sorted = ids;
+        sorted.sort_unstable();
+        for _ in ["waiting", "indexed"] {
+            for order_by in ["id", "-id", "title"] {
+                let query = Query {
+                    search: Search::parse("needle"),
+                    order: order(bed.resource("notes"), &[order_by]),
+                    ..bed.query("notes")
+                };
+                let (records, total) = bed.list("notes", &query).await;
+                let found: Vec<i64> = records.iter().map(|record| record.id).collect();
+                assert_eq!(total, sorted.len() as u64, "order: {order_by}");
+                match order_by {
+                    "id" => assert_eq!(found, sorted),
+                    "-id" => assert!(found.iter().eq(sorted.iter().rev()), "{found:?}"),
+                    _ => assert_eq!(found.len(), sorted.len()),
+                }
+                let behind = Query {
+                    cursor: Some(Cursor::After(Cursor::behind(&query.order, &records[2]))),
+                    ..query
+                };
+                assert_eq!(bed.list("notes", &behind).await.0, records[3..]);
+            }
+            for id in &sorted {
+                let (records, _) = bed.find("notes", &id.to_string()).await;
+                assert!(records.iter().any(|record| record.id == *id), "id: {id}");
+            }
+            indexed(&bed).await;
+        }
+        bed.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn the_index_forgets_texts_that_were_changed_many_times() {
+    let bed = Bed::file(&notes()).await;
+    let change = async |sql: &str| {
+        bed.other().execute_batch(sql).unwrap();
+        // The writer learns of rows of another program by a search.
+        bed.find("notes", "nowhere").await;
+        indexed(&bed).await;
+    };
+    let entries = || -> i64 {
+        let count = "SELECT count(*) FROM notes__search WHERE id >= 0";
+        bed.other().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    change(
+        "WITH RECURSIVE n (id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM n WHERE id < 4000)
+         INSERT INTO notes (id, title, rank) SELECT id, 'plain', 0 FROM n",
+    )
+    .await;
+    let few = entries();
+    change("UPDATE notes SET title = hex(randomblob(50))").await;
+    assert!(entries() > 100 * few);
+    assert_eq!(bed.find("notes", "plain").await.1, 0);
+    let mut rounds = 0;
+    while entries() > 2 * few {
+        rounds += 1;
+        assert!(rounds < 6, "nothing is forgotten");
+        change("UPDATE notes SET title = 'plain' || CASE title WHEN 'plain' THEN 'x' ELSE '' END")
+            .await;
+    }
+    let query = Query {
+        search: Search::parse("plain"),
+        ..bed.query("notes")
+    };
+    let (found, _) = bed.page("notes", Scope::Live, &query).await;
+    assert_eq!(found.len() as u64, query.per_page);
     bed.finish().await;
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
-use carafe_model::query::{Filter, Query, Search, Test};
+use carafe_model::query::{Filter, Query, Search, Test, Total};
 use carafe_model::record::Record;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
@@ -257,12 +257,24 @@ impl Bed {
         self.list_in(resource, Scope::Live, query).await
     }
 
+    /// A page, and how many match, which must be exact.
     pub(crate) async fn list_in(
         &self,
         resource: &str,
         scope: Scope,
         query: &Query,
     ) -> (Vec<Record>, u64) {
+        let (records, total) = self.page(resource, scope, query).await;
+        assert!(total.is_exact, "only {} are counted", total.count);
+        (records, total.count)
+    }
+
+    pub(crate) async fn page(
+        &self,
+        resource: &str,
+        scope: Scope,
+        query: &Query,
+    ) -> (Vec<Record>, Total) {
         let resource = self.resource(resource);
         let mut records = Vec::new();
         let mut each = |row: &dyn carafe_model::value::Row| records.push(copy(resource, row));

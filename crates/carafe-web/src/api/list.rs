@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use carafe_model::fault::{Code, Fault};
-use carafe_model::query::{CURSOR, DELETED, Defaults, Filter, Query, Test};
+use carafe_model::query::{CURSOR, DELETED, Defaults, Filter, Query, Test, Total};
 use carafe_model::resource::{Column, Delete, Lists, Method, Pagination, Resource, Strictness};
 use carafe_model::value::Row;
 use http::header::{HeaderName, LINK};
@@ -64,7 +64,11 @@ pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     write_string(&mut body, &search.text);
     let _ = std::io::Write::write_fmt(&mut body, format_args!(",\"{}\":[", at.resource.name));
     let total = records(call, at, &query, &mut body).await?;
-    let _ = std::io::Write::write_fmt(&mut body, format_args!("],\"count\":{total}}}"));
+    let _ = std::io::Write::write_fmt(&mut body, format_args!("],\"count\":{}", total.count));
+    if !total.is_exact {
+        body.extend_from_slice(b",\"count_is_exact\":false");
+    }
+    body.push(b'}');
     answer(call, &query, total, body)
 }
 
@@ -207,7 +211,7 @@ async fn records(
     at: &At<'_>,
     query: &Query,
     body: &mut Vec<u8>,
-) -> Result<u64, Problem> {
+) -> Result<Total, Problem> {
     let mut first = true;
     each_record(call, at, query, |row, write| {
         if !std::mem::take(&mut first) {
@@ -224,7 +228,7 @@ pub(super) async fn each_record(
     at: &At<'_>,
     query: &Query,
     mut each: impl FnMut(&dyn Row, &dyn Fn(&mut Vec<u8>, &dyn Row)) + Send,
-) -> Result<u64, Problem> {
+) -> Result<Total, Problem> {
     let chosen = match &query.fields {
         Some(columns) => Some(Encoder::of(at.resource, columns.iter().copied())),
         None => query.deleted.then(|| Encoder::of_deleted(at.resource)),
@@ -252,11 +256,11 @@ pub(super) async fn each_record(
 pub(super) fn answer(
     call: &Call,
     query: &Query,
-    total: u64,
+    total: Total,
     body: Vec<u8>,
 ) -> Result<Response, Problem> {
     // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
-    let tag = EntityTag::of_list(&body, total);
+    let tag = EntityTag::of_list(&body, total.count);
     super::reply::answer(call, &tag, || {
         let mut response = json(StatusCode::OK, body);
         add_paging(call, query, total, response.headers_mut());
@@ -264,9 +268,11 @@ pub(super) fn answer(
     })
 }
 
-/// `X-Total-Count` and `Link`.
-pub(super) fn add_paging(call: &Call, query: &Query, total: u64, headers: &mut HeaderMap) {
-    headers.insert(TOTAL, HeaderValue::from(total));
+/// `X-Total-Count`, where it is known, and `Link`.
+pub(super) fn add_paging(call: &Call, query: &Query, total: Total, headers: &mut HeaderMap) {
+    if total.is_exact {
+        headers.insert(TOTAL, HeaderValue::from(total.count));
+    }
     if let Ok(links) = HeaderValue::from_str(&links(call, query, &Paging::new(query, total))) {
         headers.insert(LINK, links);
     }
@@ -274,15 +280,16 @@ pub(super) fn add_paging(call: &Call, query: &Query, total: u64, headers: &mut H
 
 /// Where a page stands among the others.
 struct Paging {
-    total: u64,
+    total: Total,
+    /// At least, where the total is not exact.
     pages: u64,
     has_next: bool,
     has_prev: bool,
 }
 
 impl Paging {
-    fn new(query: &Query, total: u64) -> Self {
-        let pages = total.div_ceil(query.per_page);
+    fn new(query: &Query, total: Total) -> Self {
+        let pages = total.count.div_ceil(query.per_page);
         Self {
             total,
             pages,
@@ -296,15 +303,20 @@ fn write_paging(body: &mut Vec<u8>, query: &Query, paging: &Paging) -> std::io::
     std::io::Write::write_fmt(
         body,
         format_args!(
-            ",\"total\":{},\"pages\":{},\"current_page\":{},\"per_page\":{},\"has_next\":{},\"has_prev\":{}}}",
-            paging.total,
+            ",\"total\":{},\"pages\":{},\"current_page\":{},\"per_page\":{},\"has_next\":{},\"has_prev\":{}",
+            paging.total.count,
             paging.pages,
             query.page,
             query.per_page,
             paging.has_next,
             paging.has_prev
         ),
-    )
+    )?;
+    let end: &[u8] = match paging.total.is_exact {
+        true => b"}",
+        false => b",\"total_is_exact\":false}",
+    };
+    std::io::Write::write_all(body, end)
 }
 
 /// The parameters of the query, as sent, without those that paging sets anew, each with a `&`
@@ -327,7 +339,7 @@ pub(super) fn kept(call: &Call) -> String {
     kept
 }
 
-/// `Link` (RFC 8288) with first, prev, next and last, every other parameter kept as sent.
+/// `Link` (RFC 8288) with first, prev, next and, where it is known, last, every other parameter kept as sent.
 fn links(call: &Call, query: &Query, paging: &Paging) -> String {
     let kept = kept(call);
     let last = paging.pages.max(1);
@@ -348,6 +360,8 @@ fn links(call: &Call, query: &Query, paging: &Paging) -> String {
     if paging.has_next {
         link(query.page + 1, "next");
     }
-    link(last, "last");
+    if paging.total.is_exact {
+        link(last, "last");
+    }
     links
 }

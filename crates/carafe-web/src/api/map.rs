@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carafe_model::actor::Actor;
 use carafe_model::key::Key;
-use carafe_model::query::{Filter, Query, Test};
+use carafe_model::query::{Filter, Query, Test, Total};
 use carafe_model::record::column;
 use carafe_model::resource::{Column, Method};
 use carafe_model::value::Row;
@@ -56,7 +56,9 @@ pub async fn list(call: &Call, at: &At<'_>) -> std::result::Result<Response, Pro
         .read(&first(&query))
         .await
         .map_err(|error| Problem::from_service(error, at.resource, Method::Get))?;
-    let wanted = query.per_page.min(total.saturating_sub(query.offset()));
+    let wanted = query
+        .per_page
+        .min(total.count.saturating_sub(query.offset()));
     if map.written >= wanted {
         map.bytes.push(b'}');
         return list::answer(call, &query, total, map.bytes);
@@ -105,7 +107,7 @@ struct Map {
 
 impl Map {
     /// Writes the documents that `query` finds, as many as fit, and returns how many match.
-    async fn read(&mut self, query: &Query) -> Result<u64> {
+    async fn read(&mut self, query: &Query) -> Result<Total> {
         let app = self.app.clone();
         let resource = &app.schema.resources[self.position];
         let encoder = &app.plan(resource).encoder;

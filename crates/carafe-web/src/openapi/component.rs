@@ -85,7 +85,9 @@ fn list_of(resource: &Resource, items: Object) -> Object {
             add("next", typed("string", true));
         }
     }
-    schema::object_of(members, true)
+    let counts = resource.pagination == Pagination::Page && !resource.search.is_empty();
+    let optional = counts.then(|| schema::not_exact("total_is_exact"));
+    schema::object_with(members, optional.into_iter().collect())
 }
 
 fn history(record: Object) -> Object {

@@ -274,15 +274,13 @@ impl Place<'_> {
     fn found(&self) -> Object {
         let count = typed("integer", false)
             .with("minimum", 0_i64)
-            .with("description", "How many match in all");
-        schema::object_of(
-            vec![
-                ("query".to_owned(), typed("string", false)),
-                (self.resource.name.to_string(), self.records()),
-                ("count".to_owned(), count),
-            ],
-            true,
-        )
+            .with("description", "How many match");
+        let members = vec![
+            ("query".to_owned(), typed("string", false)),
+            (self.resource.name.to_string(), self.records()),
+            ("count".to_owned(), count),
+        ];
+        schema::object_with(members, vec![schema::not_exact("count_is_exact")])
     }
 
     /// The records of a list, which are deleted ones where those are asked for.

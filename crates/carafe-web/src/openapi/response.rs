@@ -123,7 +123,7 @@ impl Header {
             Header::Link => (text, "Other pages of the list (RFC 8288)"),
             Header::Total => (
                 typed("integer", false).with("minimum", 0_i64),
-                "How many records match in all",
+                "How many records match; absent where a search did not count all",
             ),
             Header::PreferenceApplied => (
                 text.with("enum", vec!["return=minimal", "return=representation"]),

@@ -4,6 +4,7 @@
 use carafe_model::field::{Field, Set};
 use carafe_model::key::KeyKind;
 use carafe_model::kind::Kind;
+use carafe_model::query::COUNTED_BEHIND;
 use carafe_model::resource::{Resource, Strictness};
 use carafe_model::value::Value;
 
@@ -69,15 +70,37 @@ pub(super) fn deleted(resource: &Resource, whole: bool) -> Object {
 /// An object with these members and no others; all are required where `whole`.
 #[must_use]
 pub(super) fn object_of(properties: Vec<(String, Object)>, whole: bool) -> Object {
-    let names: Vec<String> = properties.iter().map(|(name, _)| name.clone()).collect();
-    let properties: Object = properties.into_iter().collect();
+    match whole {
+        true => object_with(properties, Vec::new()),
+        false => object_with(Vec::new(), properties),
+    }
+}
+
+/// An object with members that it always has, members that it may have, and no others.
+#[must_use]
+pub(super) fn object_with(
+    required: Vec<(String, Object)>,
+    optional: Vec<(String, Object)>,
+) -> Object {
+    let names: Vec<String> = required.iter().map(|(name, _)| name.clone()).collect();
+    let properties: Object = required.into_iter().chain(optional).collect();
     let mut schema = Object::new().with("type", "object");
-    if whole {
+    if !names.is_empty() {
         schema.set("required", names);
     }
     schema
         .with("properties", properties)
         .with("additionalProperties", false)
+}
+
+/// The member that says that there are more than a search has counted.
+#[must_use]
+pub(super) fn not_exact(name: &str) -> (String, Object) {
+    let flag = typed("boolean", false).with("enum", vec![false]).with(
+        "description",
+        format!("There where there are more: a search counts up to {COUNTED_BEHIND} records behind the page"),
+    );
+    (name.to_owned(), flag)
 }
 
 /// A body for a record.

@@ -42,7 +42,7 @@ async fn count(visit: &Visit<'_>, resource: &Resource) -> Result<Option<u64>, Pr
         .list(&call.actor, resource, &query, &mut |_| {})
         .await;
     match counted {
-        Ok(total) => Ok(Some(total)),
+        Ok(total) => Ok(Some(total.count)),
         Err(Error::Forbidden) => Ok(None),
         Err(error) => Err(Problem::from_service(
             error,

@@ -752,7 +752,7 @@ mod tests {
             items: items.collect(),
             page: query.page,
             per_page: query.per_page,
-            total,
+            total: carafe_model::query::Total::exact(total),
         };
         let mut values = list_values(address, resource, pages, &query, pagination);
         values.extend([

@@ -93,7 +93,7 @@ pub(super) async fn read_headings(
             found.push((record.key, text));
         })
         .await;
-    (found, total.ok())
+    (found, total.ok().map(|total| total.count))
 }
 
 /// All records in `order`, `per_page` of them.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
+use carafe_model::query::Total;
 use carafe_model::record::Record;
 use carafe_model::resource::{Column, Resource};
 use carafe_model::value::Value as Stored;
@@ -411,7 +412,7 @@ pub struct Pagination {
     /// From 1.
     pub page: u64,
     pub per_page: u64,
-    pub total: u64,
+    pub total: Total,
 }
 
 /// How many page numbers stand at the ends and around the current one.
@@ -424,10 +425,10 @@ struct Edges {
 }
 
 impl Pagination {
-    /// How many pages there are; none for an empty list.
+    /// How many pages there are, at least where the total is not exact; none for an empty list.
     #[must_use]
     pub fn pages(&self) -> u64 {
-        self.total.div_ceil(self.per_page.max(1))
+        self.total.count.div_ceil(self.per_page.max(1))
     }
 
     /// The page before this one. From past the end it is the last page.
@@ -495,7 +496,8 @@ impl Object for Pagination {
             "items" => Value::from(self.items.clone()),
             "page" => Value::from(self.page),
             "per_page" => Value::from(self.per_page),
-            "total" => Value::from(self.total),
+            "total" => Value::from(self.total.count),
+            "total_is_exact" => Value::from(self.total.is_exact),
             "pages" => Value::from(self.pages()),
             "has_next" => Value::from(self.next().is_some()),
             "has_prev" => Value::from(self.previous().is_some()),
@@ -555,7 +557,7 @@ mod tests {
             items: Vec::new(),
             page,
             per_page: 10,
-            total,
+            total: Total::exact(total),
         }
     }
 

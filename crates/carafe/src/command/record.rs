@@ -11,7 +11,7 @@ use carafe_model::draft::Input;
 use carafe_model::fault::Fault;
 use carafe_model::key::Key;
 use carafe_model::kind::Kind;
-use carafe_model::query::{DELETED, Defaults, Query};
+use carafe_model::query::{DELETED, Defaults, Query, Total};
 use carafe_model::record::Record;
 use carafe_model::resource::{Pagination, Resource, Strictness};
 use carafe_model::schema::Limits;
@@ -49,8 +49,14 @@ pub(super) fn list(args: &List) -> Result<()> {
         return Ok(());
     }
     println!("{}", table(resource, &records));
-    let pages = total.div_ceil(query.per_page).max(1);
-    println!("Page {} of {pages}, {total} in all", query.page);
+    let Total { count, is_exact } = total;
+    match is_exact {
+        true => {
+            let pages = count.div_ceil(query.per_page).max(1);
+            println!("Page {} of {pages}, {count} in all", query.page);
+        }
+        false => println!("Page {}, more than {count} in all", query.page),
+    }
     Ok(())
 }
 

@@ -46,6 +46,48 @@ async fn with_books() -> TestApp {
 }
 
 #[tokio::test]
+async fn a_search_counts_only_some_way_behind_its_page() {
+    let app = TestApp::new(&format!("{BOOKS}\n[resources.books.pages]\nper_page = 5\n")).await;
+    let behind = carafe_model::query::COUNTED_BEHIND;
+    let books = behind + 15;
+    for number in 0..books {
+        let book = json!({ "title": format!("Common {number}"), "pages": number % 7 });
+        assert_eq!(app.post("/api/books", book).await.status, 201);
+    }
+    for sort in ["id", "-pages", "title"] {
+        let first = app.get(&format!("/api/books?q=common&sort={sort}")).await;
+        let list = first.json();
+        assert_eq!(list["total"], 10 + behind, "sort: {sort}");
+        assert_eq!(list["total_is_exact"], false, "sort: {sort}");
+        assert_eq!(list["has_next"], true, "sort: {sort}");
+        assert_eq!(first.header("x-total-count"), "");
+        let links = first.header("link");
+        assert!(links.contains("next") && !links.contains("last"), "{links}");
+        let path = format!("/api/books?q=common&page=2&sort={sort}");
+        let second = app.get(&path).await;
+        let list = second.json();
+        assert_eq!(list["total"], books, "sort: {sort}");
+        assert_eq!(list.get("total_is_exact"), None, "sort: {sort}");
+        assert_eq!(second.header("x-total-count"), books.to_string());
+    }
+    let found = app.get("/api/books/search?q=COMMON&per_page=5").await;
+    let found = found.json();
+    assert_eq!(found["count"], 5 + behind);
+    assert_eq!(found["count_is_exact"], false);
+    let found = app.get("/api/books/search?q=common&per_page=15").await;
+    let found = found.json();
+    assert_eq!(found["count"], books);
+    assert_eq!(found.get("count_is_exact"), None);
+    let all = app.get("/api/books").await.json();
+    assert_eq!(all["total"], books);
+    let page = app.get("/books?q=common").await.text();
+    let said = format!("1–5 of more than {}", 5 + behind);
+    assert!(page.contains(&said), "{page}");
+    let page = app.get("/books?q=common&page=23").await.text();
+    assert!(page.contains(&format!("111–115 of {books}")), "{page}");
+}
+
+#[tokio::test]
 async fn filters_compare_by_the_type_of_the_field() {
     let app = with_books().await;
     let cases: [(&str, &[i64]); 38] = [
