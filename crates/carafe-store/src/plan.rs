@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carafe_model::cursor::Cursor;
+use carafe_model::key::KeyKind;
 use carafe_model::query::Query;
 use carafe_model::resource::{Order, Resource};
 use carafe_model::schema::Schema;
@@ -13,7 +14,7 @@ use crate::sqlite::ranks::{NEAR, Ranks};
 use crate::statement::Text;
 use crate::store::Scope;
 use crate::table;
-use crate::write;
+use crate::write::{self, InsertMany};
 
 /// The compiled statements of a schema.
 pub(crate) struct Plans {
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     /// For PostgreSQL, where readings of one record that meet are made together.
     pub(crate) many_live: Option<Text>,
     pub(crate) insert: Text,
+    /// For PostgreSQL, where records that are made at once are inserted together.
+    pub(crate) insert_many: Option<Arc<InsertMany>>,
     walks: Vec<Walk>,
 }
 
@@ -94,6 +97,7 @@ impl Plan {
             one_deleted: select::one(dialect, resource, Scope::Deleted).into_text(),
             many_live: (dialect == Dialect::Postgres).then(|| select::many(resource).into_text()),
             insert: write::insert(dialect, resource).into_text(),
+            insert_many: insert_many(dialect, resource).map(Arc::new),
             walks: walks.collect(),
         }
     }
@@ -102,4 +106,11 @@ impl Plan {
     fn walk(&self, order: &[Order]) -> Option<&Walk> {
         self.walks.iter().find(|walk| walk.order == order)
     }
+}
+
+/// Not where one row can be in another's way: all would be refused, or wait for each other.
+fn insert_many(dialect: Dialect, resource: &Resource) -> Option<InsertMany> {
+    let clashes = !resource.unique.is_empty() || resource.key.kind == KeyKind::String;
+    let is_apt = dialect == Dialect::Postgres && !clashes && !resource.fields.is_empty();
+    is_apt.then(|| InsertMany::new(resource))
 }

@@ -14,7 +14,7 @@ use crate::cascade::{Deletion, Restoration};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::plan::Plans;
-use crate::postgres::array;
+use crate::postgres::array::{self, Array};
 use crate::statement::{Parameter, Statement, Text};
 use crate::storage::Storage;
 use crate::store::{Scope, Stamp};
@@ -165,9 +165,33 @@ pub(crate) fn insert(dialect: Dialect, resource: &Resource) -> Statement {
     sql
 }
 
+/// Inserts many rows in PostgreSQL by one statement, which returns their ids, rising in the order
+/// of the rows.
+pub(crate) struct InsertMany {
+    pub(crate) text: Text,
+    storages: Vec<Storage>,
+}
+
+impl InsertMany {
+    pub(crate) fn new(resource: &Resource) -> Self {
+        Self {
+            text: insert_all(resource).into_text(),
+            storages: insert_storages(resource),
+        }
+    }
+
+    /// The columns of rows, which have what [`insert`] binds.
+    pub(crate) fn arrays<'v>(&self, rows: &'v [Vec<Value>]) -> Vec<Array<'v>> {
+        let storages = self.storages.iter().enumerate();
+        let columns =
+            storages.map(|(position, &storage)| Array::of_column(storage, rows, position));
+        columns.collect()
+    }
+}
+
 /// Inserts many rows in PostgreSQL, whose columns are bound as arrays in the order of
 /// [`insert_storages`], and returns their ids, which rise in the order of the rows.
-pub(crate) fn insert_all(resource: &Resource) -> Statement {
+fn insert_all(resource: &Resource) -> Statement {
     insert_of_arrays(resource, "")
 }
 
@@ -199,7 +223,7 @@ fn insert_of_arrays(resource: &Resource, clash: &'static str) -> Statement {
 }
 
 /// How the values are kept that [`insert_all`] takes.
-pub(crate) fn insert_storages(resource: &Resource) -> Vec<Storage> {
+fn insert_storages(resource: &Resource) -> Vec<Storage> {
     let key = resource.key.kind;
     let key = (key != KeyKind::Integer).then(|| Storage::of_key(key));
     let fields = resource.fields.iter().map(Storage::of);

@@ -1,7 +1,7 @@
 //! A PostgreSQL database: reads and writes over a pool of connections.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use carafe_model::key::Key;
 use carafe_model::query::{Query, Total};
@@ -23,13 +23,15 @@ use crate::import::{ImportRow, Imported, Part};
 use crate::plan::Plans;
 use crate::postgres::array::Array;
 use crate::postgres::gather::Gather;
+use crate::postgres::insertions::Insertion;
 use crate::postgres::pipeline::{self, Answer};
+use crate::postgres::readings::Reading;
 use crate::postgres::replica::{self, Replica};
 use crate::postgres::row::{Bound, PostgresRow};
 use crate::postgres::transaction::PostgresTransaction;
 use crate::postgres::url::Url;
 use crate::postgres::watch::Watch;
-use crate::postgres::{connection, ddl, failure, import, tls, writer};
+use crate::postgres::{connection, ddl, failure, import, insertions, readings, tls, writer};
 use crate::select;
 use crate::slow::Slow;
 use crate::statement::Statement;
@@ -39,7 +41,11 @@ use crate::write::Write;
 
 /// Times that a write is tried where others are in its way: a deadlock, of which the server
 /// ends one.
-const TRIES_MAX: usize = 4;
+const TRIES_MAX: u32 = 4;
+
+/// How long the first of them waits before it is tried again, and each further one longer by: the
+/// write that was let through is to end before that takes its locks in the other order again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections to one database; a cheap clone of a shared handle.
 #[derive(Clone)]
@@ -48,7 +54,8 @@ pub(crate) struct Postgres {
     tls: MakeRustlsConnect,
     replica: Option<Replica>,
     watch: Watch,
-    gather: Gather,
+    pub(super) readings: Gather<Reading>,
+    pub(super) insertions: Gather<Insertion>,
 }
 
 impl Postgres {
@@ -67,7 +74,8 @@ impl Postgres {
             pool,
             tls,
             replica: None,
-            gather: Gather::default(),
+            readings: Gather::default(),
+            insertions: Gather::default(),
         })
     }
 
@@ -208,7 +216,7 @@ impl Postgres {
     ) -> Result<Option<T>> {
         let plan = plans.of(resource);
         if let (Scope::Live, Some(text), None) = (scope, &plan.many_live, &self.replica)
-            && let Some(row) = self.gather.one(self, text, key).await
+            && let Some(row) = readings::one(self, text, key).await
         {
             return Ok(row.map(|row| read(&PostgresRow(&row))));
         }
@@ -372,6 +380,9 @@ impl Postgres {
     /// Carries a write out, whether its caller goes on waiting or not: a transaction is never
     /// left open.
     pub(crate) async fn write(&self, write: Write) -> Result<i64> {
+        if let Some(made) = insertions::one(self, &write).await {
+            return made;
+        }
         let postgres = self.clone();
         let written = tokio::spawn(async move { postgres.write_now(&write).await });
         written
@@ -394,6 +405,7 @@ impl Postgres {
             if tries >= TRIES_MAX || !writer::may_repeat(&failure) {
                 return Err(writer::error(write, failure));
             }
+            tokio::time::sleep(tries * PAUSE).await;
         }
     }
 
@@ -530,7 +542,7 @@ impl Drop for CancelWhenDropped {
 }
 
 /// Takes a connection out of the pool and closes it.
-fn discard(client: Client) {
+pub(super) fn discard(client: Client) {
     drop(Object::take(client));
 }
 

@@ -1,89 +1,93 @@
-//! Readings of one record that meet are made together: while some are under way, the others wait,
-//! and go as one statement. PostgreSQL reads fifty rows in little more than the time of one.
+//! Statements that meet are made one: while some are under way, the others wait, and go together.
+//! PostgreSQL reads or inserts fifty rows in little more than the time of one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use carafe_model::key::Key;
-use carafe_model::record::column;
-use carafe_model::value::Row as _;
-use tokio::sync::oneshot;
-use tokio_postgres::Row;
-
-use crate::postgres::database::Postgres;
-use crate::postgres::row::PostgresRow;
 use crate::statement::Text;
 
-/// Statements of one resource under way at once: one is being worked on while the other's rows
-/// are answered.
+/// Statements of one text under way at once: one is being worked on while the other's rows are
+/// answered.
 const UNDER_WAY_MAX: usize = 2;
 
-/// Keys of one statement.
-const KEYS_MAX: usize = 256;
+/// What one statement takes together.
+const BATCH_MAX: usize = 256;
 
-/// What waits, by the statement that reads it; a cheap clone of a shared handle.
-#[derive(Clone, Default)]
-pub(super) struct Gather {
-    queues: Arc<Mutex<HashMap<Text, Queue>>>,
+/// What waits, by the statement for many of it; a cheap clone of a shared handle.
+pub(super) struct Gather<T> {
+    queues: Arc<Mutex<HashMap<Text, Queue<T>>>>,
 }
 
-#[derive(Default)]
-struct Queue {
+struct Queue<T> {
     under_way: usize,
-    waiting: Vec<Waiting>,
+    waiting: Vec<T>,
 }
 
-struct Waiting {
-    key: Key,
-    answer: oneshot::Sender<Option<Arc<Row>>>,
-}
-
-impl Gather {
-    /// Reads the row of a key by a statement for many. It sees all that was committed before the
-    /// call: the statement is sent after it. `None` where the statement failed: then the row is
-    /// to be read by itself, which says why.
-    pub(super) async fn one(
-        &self,
-        postgres: &Postgres,
-        text: &Text,
-        key: &Key,
-    ) -> Option<Option<Arc<Row>>> {
-        let (answer, answered) = oneshot::channel();
-        let key = key.clone();
-        if let Some(batch) = self.add(text, Waiting { key, answer }) {
-            let (gather, postgres, text) = (self.clone(), postgres.clone(), Arc::clone(text));
-            // A task of its own, because the others do not go away with the first.
-            tokio::spawn(async move { gather.run(&postgres, &text, batch).await });
+impl<T> Clone for Gather<T> {
+    fn clone(&self) -> Self {
+        Self {
+            queues: Arc::clone(&self.queues),
         }
-        answered.await.ok()
+    }
+}
+
+impl<T> Default for Gather<T> {
+    fn default() -> Self {
+        Self {
+            queues: Arc::default(),
+        }
+    }
+}
+
+impl<T: Send + 'static> Gather<T> {
+    /// Takes one in. Where nobody else sees to it, what waits is carried out, by a task of its
+    /// own, because the others do not go away with the first.
+    pub(super) fn take_in<F>(
+        &self,
+        text: &Text,
+        one: T,
+        carry_out: impl Fn(Vec<T>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send,
+    {
+        if let Some(batch) = self.add(text, one) {
+            let (gather, text) = (self.clone(), Arc::clone(text));
+            tokio::spawn(async move { gather.run(&text, batch, carry_out).await });
+        }
     }
 
-    /// Takes a reading in; what is to be read at once, if that is so.
-    fn add(&self, text: &Text, reading: Waiting) -> Option<Vec<Waiting>> {
+    /// What is to be carried out at once, if that is so.
+    fn add(&self, text: &Text, one: T) -> Option<Vec<T>> {
         let mut queues = self.queues();
         let queue = match queues.get_mut(text) {
             Some(queue) => queue,
-            None => queues.entry(Arc::clone(text)).or_default(),
+            None => queues.entry(Arc::clone(text)).or_insert(Queue {
+                under_way: 0,
+                waiting: Vec::new(),
+            }),
         };
-        queue.waiting.push(reading);
+        queue.waiting.push(one);
         (queue.under_way < UNDER_WAY_MAX).then(|| {
             queue.under_way += 1;
             queue.take()
         })
     }
 
-    /// Reads until nobody waits.
-    async fn run(&self, postgres: &Postgres, text: &Text, first: Vec<Waiting>) {
+    /// Carries out until nobody waits.
+    async fn run<F>(&self, text: &Text, first: Vec<T>, carry_out: impl Fn(Vec<T>) -> F)
+    where
+        F: Future<Output = ()>,
+    {
         let _given_up = GiveUp { gather: self, text };
         let mut batch = first;
         while !batch.is_empty() {
-            read(postgres, text, batch).await;
+            carry_out(batch).await;
             batch = self.next(text);
         }
     }
 
     /// What has come meanwhile; where that is nothing, one statement less is under way.
-    fn next(&self, text: &Text) -> Vec<Waiting> {
+    fn next(&self, text: &Text) -> Vec<T> {
         let mut queues = self.queues();
         let Some(queue) = queues.get_mut(text) else {
             return Vec::new();
@@ -98,49 +102,31 @@ impl Gather {
         }
         batch
     }
+}
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<Text, Queue>> {
+impl<T> Gather<T> {
+    fn queues(&self) -> MutexGuard<'_, HashMap<Text, Queue<T>>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
-    fn take(&mut self) -> Vec<Waiting> {
-        let count = self.waiting.len().min(KEYS_MAX);
+impl<T> Queue<T> {
+    fn take(&mut self) -> Vec<T> {
+        let count = self.waiting.len().min(BATCH_MAX);
         self.waiting.drain(..count).collect()
     }
 }
 
 /// Lets nobody wait for a statement that ended in a panic.
-struct GiveUp<'g> {
-    gather: &'g Gather,
+struct GiveUp<'g, T> {
+    gather: &'g Gather<T>,
     text: &'g Text,
 }
 
-impl Drop for GiveUp<'_> {
+impl<T> Drop for GiveUp<'_, T> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.gather.queues().remove(self.text);
         }
-    }
-}
-
-/// Reads the rows of a batch, and answers all who wait for them. After a failure nobody is
-/// answered, which each of them notices.
-async fn read(postgres: &Postgres, text: &str, batch: Vec<Waiting>) {
-    let mut keys: Vec<Key> = batch.iter().map(|reading| reading.key.clone()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let Ok(rows) = postgres.many(text, &keys).await else {
-        return;
-    };
-    let keyed = rows.into_iter().map(|row| {
-        let key = Key::from_cell(PostgresRow(&row).cell(column::KEY));
-        (key, Arc::new(row))
-    });
-    let rows: HashMap<Key, Arc<Row>> = keyed.collect();
-    for reading in batch {
-        // Who has gone away needs no answer.
-        let _ = reading.answer.send(rows.get(&reading.key).cloned());
     }
 }

@@ -16,14 +16,12 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::import::{ImportRow, Imported, Part, is_of_row};
 use crate::plan::Plans;
-use crate::postgres::array::Array;
 use crate::postgres::failure;
 use crate::postgres::pipeline;
 use crate::statement::Text;
-use crate::storage::Storage;
 use crate::store::Stamp;
 use crate::table;
-use crate::write::{self, Action, Refusal};
+use crate::write::{self, Action, InsertMany, Refusal};
 
 /// While rows are read and checked, the transaction waits.
 const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0";
@@ -49,9 +47,8 @@ pub(crate) async fn run(
         plans,
         resource,
         stamp,
-        insert: write::insert_all(resource).into_text(),
+        insert: InsertMany::new(resource),
         insert_free: write::insert_free(resource).into_text(),
-        storages: write::insert_storages(resource),
         imported: Imported::default(),
     };
     client.batch_execute(BEGIN).await?;
@@ -69,9 +66,8 @@ struct Insertion<'c> {
     plans: &'c Arc<Plans>,
     resource: &'c Resource,
     stamp: &'c Stamp,
-    insert: Text,
+    insert: InsertMany,
     insert_free: Text,
-    storages: Vec<Storage>,
     imported: Imported<Error>,
 }
 
@@ -142,7 +138,7 @@ impl Insertion<'_> {
 
     /// Inserts rows, and their versions where none of them refers to nothing.
     async fn insert(&self, rows: &[ImportRow]) -> Result<Dangling> {
-        let ids = self.fill_table(&self.insert, rows).await?;
+        let ids = self.fill_table(&self.insert.text, rows).await?;
         let dangling = self.dangling(&ids).await?;
         if self.resource.history && dangling.is_empty() {
             let remember = write::history_of_all(self.resource, Action::Create, &ids, self.stamp);
@@ -154,10 +150,7 @@ impl Insertion<'_> {
     /// Inserts rows, and returns the ids of those that are made.
     async fn fill_table(&self, insert: &str, rows: &[ImportRow]) -> Result<Vec<i64>> {
         let values: Vec<Vec<Value>> = rows.iter().map(|row| self.values(row)).collect();
-        let arrays = self.storages.iter().enumerate();
-        let arrays =
-            arrays.map(|(position, &storage)| Array::of_column(storage, &values, position));
-        let made = pipeline::fill(self.client, insert, arrays.collect()).await;
+        let made = pipeline::fill(self.client, insert, self.insert.arrays(&values)).await;
         let made = made.map_err(|err| failure::of_write(self.resource, err))?;
         Ok(made.iter().map(|row| row.get(0)).collect())
     }

@@ -61,6 +61,59 @@ async fn a_deletion_and_new_references_exclude_each_other() {
     bed.finish().await;
 }
 
+/// Records that are made at once go in few transactions, each has its own id, and one that is
+/// refused takes no other along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_are_made_at_once_are_inserted_together() {
+    let fields = vec![
+        field("title", Kind::String),
+        optional(field("rank", Kind::Integer)),
+        field("done", Kind::Boolean),
+    ];
+    let schema = schema(vec![resource("notes", fields).search(&["title"])]);
+    let Some(bed) = Bed::postgres(&schema).await else {
+        return;
+    };
+    bed.as_other("ALTER TABLE notes ADD CHECK (title <> 'n77')")
+        .await;
+    let insert = |number: i64| {
+        let (store, schema) = (bed.store.clone(), Arc::clone(&bed.schema));
+        let rank = (number % 3 > 0).then_some(number);
+        let values = vec![
+            Value::Text(format!("n{number}")),
+            rank.map_or(Value::Null, Value::Integer),
+            Value::Boolean(number % 2 == 0),
+        ];
+        tokio::spawn(async move {
+            let notes = &schema.resources[0];
+            store.insert(notes, None, values, stamp(), None).await
+        })
+    };
+    for (numbers, transactions_max) in [(100..200, 50), (70..80, 60)] {
+        let made: Vec<_> = numbers.clone().map(insert).collect();
+        for (number, made) in numbers.zip(made) {
+            let made = made.await.unwrap();
+            if number == 77 {
+                assert!(matches!(made, Err(Error::Other(_))), "{made:?}");
+                continue;
+            }
+            let made = made.unwrap();
+            let stored = bed.get("notes", &made.key).await.unwrap();
+            assert_eq!(stored.values[0], Value::Text(format!("n{number}")));
+            assert_eq!(stored.values[1], made.values[1]);
+        }
+        let count = "SELECT count(DISTINCT xmin::text) FROM notes";
+        let transactions = bed.read_as_other(count).await;
+        assert!(
+            transactions < transactions_max,
+            "{transactions} transactions"
+        );
+    }
+    assert_eq!(bed.all("notes").await.1, 109);
+    assert_eq!(bed.find("notes", "N13").await.1, 10);
+    bed.finish().await;
+}
+
 /// Of a restoration and a deletion of what the record refers to, one is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restoration_and_a_deletion_of_its_parent_exclude_each_other() {
