@@ -23,6 +23,7 @@ use crate::args;
 use crate::client::Client;
 use crate::command::{report, serve};
 use crate::config::{self, DECLARATION, DatabaseConfig};
+use crate::memory;
 use crate::migrations;
 use crate::routes::Served;
 use crate::settings;
@@ -227,6 +228,7 @@ impl App {
 /// code 1.
 #[must_use]
 pub fn run(app: Result<App>) -> ExitCode {
+    memory::in_small_pages();
     match app.and_then(parse_and_serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -24,6 +24,7 @@ pub mod command;
 pub mod config;
 pub mod export;
 pub mod initial;
+pub mod memory;
 mod metrics;
 pub mod migrations;
 mod observing;

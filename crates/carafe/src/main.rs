@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use carafe::args::Args;
-use carafe::{command, settings};
+use carafe::{command, memory, settings};
 use clap::{CommandFactory, FromArgMatches};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::in_small_pages();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
