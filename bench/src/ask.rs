@@ -243,38 +243,58 @@ impl Requests for Update {
     }
 }
 
-/// Deletions of records, each once.
-#[derive(Clone, Debug)]
+/// New notes, whose keys are noted.
+pub(crate) struct Stock {
+    create: Create,
+    pub(crate) ids: Vec<u64>,
+}
+
+impl Stock {
+    pub(crate) fn at(path: &str) -> Self {
+        Self {
+            create: Create::at(path),
+            ids: Vec::new(),
+        }
+    }
+}
+
+impl Requests for Stock {
+    fn write(&mut self, connection: usize, request: &mut Vec<u8>) {
+        self.create.write(connection, request);
+    }
+
+    fn read(&mut self, connection: usize, answer: &Answer<'_>) -> Result<()> {
+        let place = answer.field("location").context("a note has no place")?;
+        let (_, id) = place.rsplit_once('/').context("a place without a key")?;
+        self.ids.push(id.parse()?);
+        self.create.read(connection, answer)
+    }
+}
+
+/// Deletions of records that are there.
 pub(crate) struct Delete {
     path: String,
-    next: u64,
-    step: u64,
-    rows: u64,
+    ids: Vec<u64>,
 }
 
 impl Delete {
-    pub(crate) fn at(path: &str, rows: u64) -> Self {
+    pub(crate) fn at(path: &str, ids: Vec<u64>) -> Self {
         Self {
             path: path.to_owned(),
-            next: 0,
-            // Coprime with powers of ten, so that each key comes once.
-            step: 7_654_321 % rows,
-            rows,
+            ids,
         }
     }
 }
 
 impl Requests for Delete {
     fn write(&mut self, _: usize, request: &mut Vec<u8>) {
-        self.next = (self.next + self.step) % self.rows;
-        let path = format!("{}/{}", self.path, self.next + 1);
+        let path = format!("{}/{}", self.path, self.ids.pop().unwrap_or(0));
         head(request, "DELETE", &path, "if-match: *\r\n", "");
     }
 
     fn read(&mut self, _: usize, answer: &Answer<'_>) -> Result<()> {
         match answer.status {
-            // When all have gone, the rest are not there.
-            200 | 204 | 404 | 412 => Ok(()),
+            200 => Ok(()),
             _ => answer.expect(204),
         }
     }

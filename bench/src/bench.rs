@@ -7,12 +7,16 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::args::Args;
-use crate::ask::Update;
+use crate::ask::{Delete, Stock, Update};
 use crate::client::{self, End, Requests};
 use crate::fixture::Fixture;
+use crate::note::Random;
 use crate::report::Line;
 use crate::sample::{Figures, Sample};
 use crate::server::{Processors, Server};
+
+/// Deletions of a measurement.
+const DELETIONS: u64 = 2000;
 
 /// One run.
 pub(crate) struct Bench<'a> {
@@ -50,7 +54,8 @@ impl<'a> Subject<'a> {
         R: Requests + Clone + Send + 'a,
     {
         Self::new(name, move || {
-            Ok(client::load(server, connections, duration, requests.clone())?.0)
+            let end = End::After(duration);
+            Ok(client::load(server, connections, end, requests.clone())?.0)
         })
     }
 
@@ -67,10 +72,36 @@ impl<'a> Subject<'a> {
         let known = End::Count(update.unknown() + connections as u64);
         let (_, mut update) = client::run(server, connections, known, update)?;
         Ok(Self::new(name, move || {
-            let (sample, after) = client::load(server, connections, duration, update.clone())?;
+            let end = End::After(duration);
+            let (sample, after) = client::load(server, connections, end, update.clone())?;
             update = after;
             Ok(sample)
         }))
+    }
+
+    /// A server whose notes are deleted, random ones among all; before each measurement as many
+    /// are made.
+    pub(crate) fn deletions(
+        name: impl Into<String>,
+        server: &'a Server,
+        connections: usize,
+        rows: u64,
+    ) -> Self {
+        let path = "/api/notes";
+        let mut there: Vec<u64> = (1..=rows).collect();
+        let mut random = Random::new(3);
+        Self::new(name, move || {
+            let many = End::Count(DELETIONS);
+            let (_, stock) = client::run(server, connections, many, Stock::at(path))?;
+            there.extend(stock.ids);
+            // Some more than are measured are under way at the end.
+            let ids = (0..DELETIONS + connections as u64).map(|_| {
+                let index = random.below(there.len() as u64);
+                there.swap_remove(usize::try_from(index).unwrap_or(0))
+            });
+            let delete = Delete::at(path, ids.collect());
+            Ok(client::load(server, connections, many, delete)?.0)
+        })
     }
 }
 

@@ -63,15 +63,15 @@ impl Answer<'_> {
     }
 }
 
-/// Loads a server from the client's processor for some time.
+/// Loads a server from the client's processor.
 pub(crate) fn load<R: Requests + Send>(
     server: &Server,
     connections: usize,
-    duration: Duration,
+    end: End,
     requests: R,
 ) -> Result<(Sample, R)> {
     let before = server.processor_seconds();
-    let (mut sample, requests) = run(server, connections, End::After(duration), requests)?;
+    let (mut sample, requests) = run(server, connections, end, requests)?;
     sample.server_seconds = server.processor_seconds() - before;
     Ok((sample, requests))
 }

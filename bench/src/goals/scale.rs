@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::ask::{Create, Delete, Read};
+use crate::ask::{Create, Read};
 use crate::bench::{Bench, Subject};
 use crate::client::Requests;
 use crate::note::RARE;
@@ -35,9 +35,11 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     compare(bench, "POST", sides, |_| Create::at("/api/notes"))?;
     updates(bench, sides)?;
     // Last, because it takes records away.
-    compare(bench, "DELETE", sides, |rows| {
-        Delete::at("/api/notes", rows)
-    })
+    let deletions = sides.map(|(server, rows)| {
+        Subject::deletions(format!("{rows} rows"), server, CONNECTIONS, rows)
+    });
+    tell(bench, "DELETE", bench.in_turns(deletions.into())?);
+    Ok(())
 }
 
 /// The same requests of both, and how much more processor time one takes with more rows.

@@ -42,8 +42,13 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     bench.tell(Line::limit("P15", "memory, idle", idle, "MiB", 25.0));
     let mixed = Mixed::at("/api/notes", rows, CONNECTIONS);
     let list = Read::of("/api/articles?per_page=100", rows);
-    client::load(&server, CONNECTIONS, bench.duration() * 3, mixed)?;
-    client::load(&server, CONNECTIONS, bench.duration(), list)?;
+    client::load(
+        &server,
+        CONNECTIONS,
+        End::After(bench.duration() * 3),
+        mixed,
+    )?;
+    client::load(&server, CONNECTIONS, End::After(bench.duration()), list)?;
     let loaded = server.memory_bytes() as f64 / MIB;
     bench.tell(Line::limit(
         "P15",

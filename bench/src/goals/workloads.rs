@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::ask::{Create, Delete, Mixed, Read};
+use crate::ask::{Create, Mixed, Read};
 use crate::bench::{Bench, Subject};
 use crate::client::Requests;
 use crate::note::{COMMON, RARE};
@@ -87,14 +87,8 @@ fn writes(bench: &Bench<'_>, server: &Server, rows: u64, durability: &str) -> Re
     let updates = Subject::updates("Carafe", server, CLIENTS_MOST, duration, rows)?;
     tell_of(bench, rows, &what, CLIENTS_MOST, updates)?;
     let what = format!("DELETE, {durability}");
-    tell(
-        bench,
-        server,
-        rows,
-        &what,
-        CLIENTS_MOST,
-        Delete::at("/api/notes", rows),
-    )
+    let deletions = Subject::deletions("Carafe", server, CLIENTS_MOST, rows);
+    tell_of(bench, rows, &what, CLIENTS_MOST, deletions)
 }
 
 fn tell<R: Requests + Clone + Send>(

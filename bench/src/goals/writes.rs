@@ -152,7 +152,8 @@ impl Writes<'_> {
         let steady = Subject::new("Carafe", || {
             wait_for_index(&database)?;
             let started = Instant::now();
-            let (mut sample, _) = client::load(&self.carafe, CONNECTIONS, duration, articles())?;
+            let (mut sample, _) =
+                client::load(&self.carafe, CONNECTIONS, End::After(duration), articles())?;
             wait_for_index(&database)?;
             sample.seconds = started.elapsed().as_secs_f64();
             Ok(sample)
