@@ -190,7 +190,9 @@ pub(crate) fn count(
     if query.search.is_some() {
         sql.push("(SELECT 1 FROM ");
     }
-    sql.name(&resource.name).push(" WHERE ");
+    sql.name(&resource.name);
+    unless_indexed(&mut sql, resource, scope, query, None);
+    sql.push(" WHERE ");
     condition(&mut sql, resource, scope, query);
     end_count(&mut sql, query);
     sql
@@ -215,14 +217,17 @@ pub(crate) fn page(
 ) -> Statement {
     let mut sql = Statement::new(dialect, "SELECT ");
     table::row(&mut sql, resource);
-    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    sql.push(" FROM ").name(&resource.name);
     let deep = query.offset() > 0;
     if deep {
+        sql.push(" WHERE ");
         table::id(&mut sql, resource);
         sql.push(" IN (SELECT ");
         table::id(&mut sql, resource);
-        sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+        sql.push(" FROM ").name(&resource.name);
     }
+    unless_indexed(&mut sql, resource, scope, query, query.order.first());
+    sql.push(" WHERE ");
     condition(&mut sql, resource, scope, query);
     in_order(&mut sql, resource, scope, query);
     limit(&mut sql, query);
@@ -231,6 +236,36 @@ pub(crate) fn page(
         in_order(&mut sql, resource, scope, query);
     }
     sql
+}
+
+/// Has SQLite read the table where no index leads to the records of a query nor has their order:
+/// any index of live rows has its condition, so that it would read the rows one by one through
+/// that.
+fn unless_indexed(
+    sql: &mut Statement,
+    resource: &Resource,
+    scope: Scope,
+    query: &Query,
+    first: Option<&Order>,
+) {
+    let leads = |filter: &Filter| {
+        table::leads_an_index(resource, filter.column)
+            && match &filter.test {
+                Test::NotEqual(_) | Test::Contains(_) | Test::IsNull(false) => false,
+                Test::Equal(_)
+                | Test::Less(_)
+                | Test::AtMost(_)
+                | Test::Greater(_)
+                | Test::AtLeast(_)
+                | Test::In(_)
+                | Test::IsNull(true) => true,
+            }
+    };
+    let is_led = query.filters.iter().any(leads)
+        || first.is_some_and(|step| table::leads_an_index(resource, step.column));
+    if sql.dialect() == Dialect::Sqlite && scope == Scope::Live && !is_led {
+        sql.push(" NOT INDEXED");
+    }
 }
 
 fn in_order(sql: &mut Statement, resource: &Resource, scope: Scope, query: &Query) {
@@ -323,7 +358,9 @@ fn bind(sql: &mut Statement, resource: &Resource, column: Column, value: &Value)
 pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
     let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
     table::id(&mut sql, resource);
-    sql.push(" FROM ").name(&resource.name).push(" WHERE ");
+    sql.push(" FROM ").name(&resource.name);
+    unless_indexed(&mut sql, resource, Scope::Live, query, query.order.first());
+    sql.push(" WHERE ");
     table::scope(&mut sql, resource, Scope::Live);
     filters(&mut sql, resource, &query.filters);
     after(&mut sql, resource, query);

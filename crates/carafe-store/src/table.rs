@@ -1,6 +1,7 @@
 //! How a resource lies in its table: the names of its columns and what makes a row live.
 
 use carafe_model::key::KeyKind;
+use carafe_model::kind::Kind;
 use carafe_model::resource::{Column, Delete, Order, Resource};
 
 use crate::dialect::Dialect;
@@ -159,6 +160,21 @@ pub(crate) fn indexed_orders(resource: &Resource) -> Vec<&[Order]> {
         }
     }
     orders
+}
+
+/// Whether rows can be looked up or walked by a column: an index begins with it.
+pub(crate) fn leads_an_index(resource: &Resource, column: Column) -> bool {
+    let leads_an_order = |order: &&[Order]| order.first().is_some_and(|step| step.column == column);
+    match column {
+        Column::Key => true,
+        Column::Field(position) => {
+            let field = &resource.fields[position];
+            field.index
+                || matches!(field.kind, Kind::Reference(_))
+                || resource.unique.iter().any(|set| set[0] == position)
+                || indexed_orders(resource).iter().any(leads_an_order)
+        }
+    }
 }
 
 /// Whether a column is the database's own number of the row.
