@@ -38,10 +38,18 @@ impl RowSet {
 
     /// The numbers, two bytes each, or a bit for each where they are many; both little-endian.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        if self.len() * 2 >= BYTES {
-            return self.0.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let bytes = BYTES.min(self.len() * 2);
+        let mut encoded = Vec::with_capacity(bytes);
+        if bytes == BYTES {
+            for word in self.0 {
+                encoded.extend_from_slice(&word.to_le_bytes());
+            }
+        } else {
+            for number in self.iter() {
+                encoded.extend_from_slice(&number.to_le_bytes());
+            }
         }
-        self.iter().flat_map(u16::to_le_bytes).collect()
+        encoded
     }
 
     pub(crate) fn insert(&mut self, number: u16) {

@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 
 use carafe_model::fold::fold;
 use carafe_model::resource::Resource;
+use foldhash::fast::RandomState;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
@@ -237,7 +238,7 @@ pub(crate) struct Taker<'c> {
     replace: CachedStatement<'c>,
     segment: Option<Segment>,
     /// What the rows of the segment have.
-    grams: HashMap<Gram, Vec<u16>>,
+    grams: HashMap<Gram, Vec<u16>, RandomState>,
     rows: u32,
 }
 
@@ -258,7 +259,7 @@ impl<'c> Taker<'c> {
             set: prepared(connection, &set)?,
             replace: prepared(connection, &replace)?,
             segment: None,
-            grams: HashMap::new(),
+            grams: HashMap::default(),
             rows: 0,
         })
     }

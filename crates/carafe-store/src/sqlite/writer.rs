@@ -136,14 +136,21 @@ pub(crate) fn run(
     writer.carry_over();
 }
 
-/// The writes that wait already, up to the first message that is none.
+/// The writes that wait already, and those that come while others of this processor are let go
+/// first, up to the first message that is none. The first write wakes this thread, which may put
+/// the one that reads requests to sleep before it has handed over the others.
 fn drain(first: Request, messages: &Receiver<Message>) -> (Vec<Request>, Option<Message>) {
     let mut batch = vec![first];
-    while batch.len() < BATCH_MAX {
-        match messages.try_recv() {
-            Ok(Message::Write(request)) => batch.push(request),
-            Ok(other) => return (batch, Some(other)),
-            Err(_) => break,
+    let mut taken = 0;
+    while taken < batch.len() && batch.len() < BATCH_MAX {
+        taken = batch.len();
+        std::thread::yield_now();
+        while batch.len() < BATCH_MAX {
+            match messages.try_recv() {
+                Ok(Message::Write(request)) => batch.push(request),
+                Ok(other) => return (batch, Some(other)),
+                Err(_) => break,
+            }
         }
     }
     (batch, None)

@@ -274,13 +274,17 @@ async fn first_records_are_inserted_by_one_of_several() {
         let refused = bed.store.insert_first(notes, &twins, &stamp()).await;
         assert!(matches!(refused, Err(Error::Taken { .. })), "{refused:?}");
         let at = stamp();
-        let (one, other) = tokio::join!(
+        // Which of them is first is not for this process to say where there is a server.
+        let both = tokio::join!(
             bed.store.insert_first(notes, &records, &at),
             bed.store.insert_first(notes, &records, &at)
         );
         assert!(
-            one.is_ok() && matches!(other, Err(Error::Stale)),
-            "{one:?}, {other:?}"
+            matches!(
+                &both,
+                (Ok(()), Err(Error::Stale)) | (Err(Error::Stale), Ok(()))
+            ),
+            "{both:?}"
         );
         assert_eq!(bed.all("notes").await.1, 2);
         bed.finish().await;
