@@ -6,8 +6,9 @@ use std::fmt::{self, Debug, Write};
 use carafe_model::time;
 use carafe_service::clock::Clock;
 use carafe_web::json::{write_escaped, write_string};
+use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
@@ -30,11 +31,13 @@ impl<S: Subscriber> Layer<S> for JsonLog {
     }
 }
 
-/// The line of an event, and the last second as text, which most events have in common.
+/// The line of an event, and what events have in common: the last second as text, and what is
+/// known of a place in the program that they come from.
 #[derive(Default)]
 struct Line {
     text: Vec<u8>,
     second: Option<(i64, String)>,
+    outlines: Vec<Outline>,
 }
 
 impl Line {
@@ -42,15 +45,20 @@ impl Line {
         self.text.clear();
         self.text.extend_from_slice(b"{\"timestamp\":\"");
         self.write_time(now);
-        self.text.extend_from_slice(b"\",\"level\":\"");
         let metadata = event.metadata();
-        self.text
-            .extend_from_slice(metadata.level().as_str().as_bytes());
-        self.text.push(b'"');
-        event.record(&mut Members(&mut self.text));
-        self.text.extend_from_slice(b",\"target\":");
-        write_string(&mut self.text, metadata.target());
-        self.text.extend_from_slice(b"}\n");
+        let mut outlines = self.outlines.iter();
+        let known = outlines.position(|outline| outline.callsite == metadata.callsite());
+        let place = known.unwrap_or_else(|| {
+            self.outlines.push(Outline::of(metadata));
+            self.outlines.len() - 1
+        });
+        let outline = &self.outlines[place];
+        self.text.extend_from_slice(&outline.level);
+        event.record(&mut Members {
+            text: &mut self.text,
+            names: &outline.names,
+        });
+        self.text.extend_from_slice(&outline.target);
     }
 
     /// As [`time::format`] writes it.
@@ -75,27 +83,59 @@ impl Line {
     }
 }
 
+/// What all events of one place in the program have in common.
+struct Outline {
+    callsite: Identifier,
+    /// From the end of the time to the fields.
+    level: Vec<u8>,
+    /// `,"name":` of each field.
+    names: Vec<Vec<u8>>,
+    /// What follows the fields.
+    target: Vec<u8>,
+}
+
+impl Outline {
+    fn of(metadata: &Metadata<'_>) -> Self {
+        let name = |field: Field| {
+            let mut name = b",".to_vec();
+            write_string(&mut name, field.name());
+            name.push(b':');
+            name
+        };
+        let mut target = b",\"target\":".to_vec();
+        write_string(&mut target, metadata.target());
+        target.extend_from_slice(b"}\n");
+        Self {
+            callsite: metadata.callsite(),
+            level: format!("\",\"level\":\"{}\"", metadata.level()).into_bytes(),
+            names: metadata.fields().iter().map(name).collect(),
+            target,
+        }
+    }
+}
+
 /// Fields as members of an object that has some already.
-struct Members<'a>(&'a mut Vec<u8>);
+struct Members<'a> {
+    text: &'a mut Vec<u8>,
+    names: &'a [Vec<u8>],
+}
 
 impl Members<'_> {
     fn name(&mut self, field: &Field) {
-        self.0.push(b',');
-        write_string(self.0, field.name());
-        self.0.push(b':');
+        self.text.extend_from_slice(&self.names[field.index()]);
     }
 
     fn integer(&mut self, field: &Field, value: impl itoa::Integer) {
         self.name(field);
         let mut digits = itoa::Buffer::new();
-        self.0.extend_from_slice(digits.format(value).as_bytes());
+        self.text.extend_from_slice(digits.format(value).as_bytes());
     }
 }
 
 impl Visit for Members<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.name(field);
-        write_string(self.0, value);
+        write_string(self.text, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -109,22 +149,22 @@ impl Visit for Members<'_> {
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.name(field);
         let text = if value { "true" } else { "false" };
-        self.0.extend_from_slice(text.as_bytes());
+        self.text.extend_from_slice(text.as_bytes());
     }
 
     /// Null where it is no number.
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.name(field);
-        serde_json::to_writer(&mut *self.0, &value).expect("a Vec takes all that is written");
+        serde_json::to_writer(&mut *self.text, &value).expect("a Vec takes all that is written");
     }
 
     /// What can be shown is a string, also numbers that are too large for the above.
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.name(field);
-        self.0.push(b'"');
+        self.text.push(b'"');
         // What cannot be shown to its end is shown as far as it goes.
-        let _ = write!(Escaped(self.0), "{value:?}");
-        self.0.push(b'"');
+        let _ = write!(Escaped(self.text), "{value:?}");
+        self.text.push(b'"');
     }
 }
 
