@@ -32,6 +32,8 @@ struct Own {
     name: String,
     /// As it is served: `carafe-0123456789abcdef.css`.
     served: String,
+    /// Where it is served.
+    url: String,
     content_type: &'static str,
     bytes: Bytes,
     /// The application has a file of this name, which stands in its place.
@@ -80,8 +82,10 @@ impl Assets {
             let replaced = folder
                 .as_ref()
                 .is_some_and(|folder| folder.join(&*name).is_file());
+            let served = format!("{stem}-{}.{extension}", hash(&bytes));
             Some(Own {
-                served: format!("{stem}-{}.{extension}", hash(&bytes)),
+                url: url(&served),
+                served,
                 content_type: content_type(&name),
                 name: name.into_owned(),
                 bytes,
@@ -97,17 +101,9 @@ impl Assets {
     /// The address of the file that templates call `name`: hashed where it is ours.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
-        let own = self
-            .own
-            .iter()
-            .find(|own| own.name == name && !own.replaced);
-        let served = own.map_or(name, |own| own.served.as_str());
-        let segments: Vec<String> = served
-            .trim_start_matches('/')
-            .split('/')
-            .map(crate::link::segment)
-            .collect();
-        format!("{}{}", Self::ROOT, segments.join("/"))
+        let mut own = self.own.iter();
+        let own = own.find(|own| own.name == name && !own.replaced);
+        own.map_or_else(|| url(name), |own| own.url.clone())
     }
 
     /// The file at `path`, which is what follows [`ROOT`](Self::ROOT) in the URL, still
@@ -132,6 +128,13 @@ impl Assets {
             content_type,
         })
     }
+}
+
+/// Where the file at a path of `/static/` is.
+fn url(path: &str) -> String {
+    let segments = path.trim_start_matches('/').split('/');
+    let segments: Vec<String> = segments.map(crate::link::segment).collect();
+    format!("{}{}", Assets::ROOT, segments.join("/"))
 }
 
 /// The path inside a folder that a URL path names, if every segment is a plain file name.

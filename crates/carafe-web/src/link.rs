@@ -1,6 +1,5 @@
 //! The addresses of pages, as paths from the root.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use carafe_model::key::Key;
@@ -17,6 +16,9 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// Room for most paths.
+const PATH_BYTES: usize = 64;
 
 /// Knows where everything is.
 #[derive(Debug)]
@@ -78,15 +80,13 @@ impl Links {
     /// The list of `resource`, inside its parent `parent` where it has one.
     #[must_use]
     pub fn list(&self, resource: &Resource, parent: Option<&Key>) -> String {
-        match (&resource.parent, parent) {
-            (Some(above), Some(key)) => format!(
-                "/{}/{}/{}",
-                above.resource,
-                segment(&key.to_string()),
-                resource.name
-            ),
-            _ => format!("/{}", resource.name),
+        let mut path = String::with_capacity(PATH_BYTES);
+        if let (Some(above), Some(key)) = (&resource.parent, parent) {
+            push_segment(&mut path, above.resource.as_str());
+            push_key(&mut path, key);
         }
+        push_segment(&mut path, resource.name.as_str());
+        path
     }
 
     /// The form for a new record.
@@ -107,19 +107,18 @@ impl Links {
         key: &Key,
         target: Target,
     ) -> String {
-        let own = format!(
-            "{}/{}",
-            self.list(resource, parent),
-            segment(&key.to_string())
-        );
-        match target {
-            Target::List => self.list(resource, parent),
-            Target::New => self.new_record(resource, parent),
-            Target::Detail => own,
-            Target::Edit => own + "/edit",
-            Target::Delete => own + "/delete",
-            Target::Restore => own + "/restore",
-        }
+        let end = match target {
+            Target::List => return self.list(resource, parent),
+            Target::New => return self.new_record(resource, parent),
+            Target::Detail => "",
+            Target::Edit => "/edit",
+            Target::Delete => "/delete",
+            Target::Restore => "/restore",
+        };
+        let mut path = self.list(resource, parent);
+        push_key(&mut path, key);
+        path.push_str(end);
+        path
     }
 
     /// A page of `resource` that is of no one record.
@@ -178,7 +177,7 @@ impl Address<'_> {
         let pairs = kept
             .iter()
             .map(|(name, value)| (name.as_ref(), value.as_ref()));
-        with_query(self.path, pairs.chain(more.iter().copied()))
+        with_query(self.path.to_owned(), pairs.chain(more.iter().copied()))
     }
 }
 
@@ -187,21 +186,34 @@ pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// Appends a name, which has nothing to escape.
+fn push_segment(path: &mut String, name: &str) {
+    path.push('/');
+    path.push_str(name);
+}
+
+fn push_key(path: &mut String, key: &Key) {
+    path.push('/');
+    match key {
+        Key::Integer(id) => path.push_str(itoa::Buffer::new().format(*id)),
+        Key::Text(text) => path.extend(utf8_percent_encode(text, RESERVED)),
+    }
+}
+
 /// `path` with `pairs` as its query.
 pub(crate) fn with_query<'a>(
-    path: &str,
+    mut path: String,
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs {
-        query.append_pair(name, value);
+    let mut pairs = pairs.into_iter().peekable();
+    if pairs.peek().is_none() {
+        return path;
     }
-    let mut url = path.to_owned();
-    match query.finish() {
-        query if query.is_empty() => {}
-        query => write!(url, "?{query}").expect("a String takes all that is written"),
-    }
-    url
+    path.push('?');
+    let start = path.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(path, start);
+    query.extend_pairs(pairs);
+    query.finish()
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {

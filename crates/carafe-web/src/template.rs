@@ -1,5 +1,6 @@
 //! Templates: ours, which are in the program, and the application's, which stand in their place.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -315,20 +316,32 @@ fn truncate(text: &str, length: Option<usize>, kwargs: Kwargs) -> Result<String,
     let end = kwargs.get::<Option<&str>>("end")?.unwrap_or("…");
     let kill_words = kwargs.get::<Option<bool>>("killwords")?.unwrap_or(false);
     kwargs.assert_all_used()?;
-    Ok(shorten(text, length.unwrap_or(255), end, kill_words))
+    let shortened = shorten(text, length.unwrap_or(255), end, kill_words);
+    Ok(shortened.into_owned())
 }
 
 /// `text`, or its beginning and `end` where it has more than `length` characters.
-pub(crate) fn shorten(text: &str, length: usize, end: &str, kill_words: bool) -> String {
-    let Some((cut, _)) = text.char_indices().nth(length) else {
-        return text.to_owned();
+pub(crate) fn shorten<'a>(
+    text: &'a str,
+    length: usize,
+    end: &str,
+    kill_words: bool,
+) -> Cow<'a, str> {
+    // Most texts are short, or have a byte for each character: then nothing is counted.
+    let cut = match text.as_bytes().get(..=length) {
+        None => None,
+        Some(start) if start.is_ascii() => Some(length),
+        Some(_) => text.char_indices().nth(length).map(|(cut, _)| cut),
+    };
+    let Some(cut) = cut else {
+        return Cow::from(text);
     };
     let start = &text[..cut];
     let start = match start.rfind(char::is_whitespace) {
         Some(space) if !kill_words && space > 0 => &start[..space],
         _ => start,
     };
-    format!("{}{end}", start.trim_end())
+    Cow::from(format!("{}{end}", start.trim_end()))
 }
 
 /// `get_flashed_messages(with_categories=true, category_filter=["success"])`
@@ -364,7 +377,9 @@ fn url_for(
     parameters: &Kwargs,
 ) -> Result<String, String> {
     let parameter = |name: &str| {
-        let value = parameters.peek::<Value>(name).ok();
+        let value = parameters
+            .has(name)
+            .then(|| parameters.peek::<Value>(name).ok())?;
         value.filter(|value| !value.is_undefined() && !value.is_none())
     };
     let mut used = Vec::new();
@@ -389,7 +404,7 @@ fn url_for(
         .filter_map(|name| Some((name, parameter(name)?.to_string())))
         .collect();
     let mut url = with_query(
-        &path,
+        path,
         left_over
             .iter()
             .map(|(name, value)| (*name, value.as_str())),

@@ -1,5 +1,6 @@
 //! What templates see of records: rows as objects, without a tree in between.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -88,36 +89,38 @@ impl RecordView {
         };
         let field = &self.resource().fields[position];
         let value = &self.record.values[position];
-        let text = match &self.resource().members {
-            Some(_) => members_text(&self.record),
-            None => field.show(value),
+        let text = match (&self.resource().members, value) {
+            (Some(_), _) => Cow::from(members_text(&self.record)),
+            (None, Stored::Text(text)) => Cow::from(text),
+            (None, _) => Cow::from(field.show(value)),
         };
         if text.trim().is_empty() {
             return Some("—".to_owned());
         }
-        let escaped = match size {
+        let escaped = || match size {
             Size::Short => escape::html(&shorten(&text, CELL_CHARACTERS_MAX, "…", false)),
             Size::Whole => escape::html(&text),
         };
         Some(match (&field.kind, size) {
             (Kind::Boolean, _) => yes_or_no(value).to_owned(),
-            (Kind::Datetime | Kind::Date, _) => Moment(text).html(),
+            (Kind::Datetime | Kind::Date, _) => time(&text),
             (Kind::Choice(choices), _) => {
                 let choice = choices.iter().find(|choice| choice.value == text);
-                choice.map_or(escaped, |choice| escape::html(&choice.label))
+                choice.map_or_else(escaped, |choice| escape::html(&choice.label))
             }
             (Kind::Password, _) => "••••••••".to_owned(),
             (Kind::Reference(reference), size) => self.reference(reference.index, value, size),
             (Kind::Url, Size::Whole) if is_web_address(&text) => {
-                format!("<a href=\"{escaped}\" rel=\"nofollow noopener noreferrer\">{escaped}</a>")
+                let url = escaped();
+                format!("<a href=\"{url}\" rel=\"nofollow noopener noreferrer\">{url}</a>")
             }
             (Kind::Email, Size::Whole) => {
                 let address = crate::link::segment(&text).replace("%40", "@");
-                format!("<a href=\"mailto:{address}\">{escaped}</a>")
+                format!("<a href=\"mailto:{address}\">{}</a>", escaped())
             }
-            (Kind::Json, Size::Short) if self.resource().members.is_some() => escaped,
-            (Kind::Json, Size::Short) => format!("<code>{escaped}</code>"),
-            (Kind::Json, Size::Whole) => format!("<pre>\n{escaped}</pre>"),
+            (Kind::Json, Size::Short) if self.resource().members.is_some() => escaped(),
+            (Kind::Json, Size::Short) => format!("<code>{}</code>", escaped()),
+            (Kind::Json, Size::Whole) => format!("<pre>\n{}</pre>", escaped()),
             (
                 Kind::String
                 | Kind::Text
@@ -128,7 +131,7 @@ impl RecordView {
                 | Kind::Url
                 | Kind::Uuid,
                 _,
-            ) => escaped,
+            ) => escaped(),
         })
     }
 
@@ -200,7 +203,8 @@ impl Object for RecordView {
 #[must_use]
 pub fn heading(resource: &Resource, record: &Record) -> String {
     if resource.members.is_some() {
-        return shorten(&record.key.to_string(), HEADING_CHARACTERS_MAX, "…", false);
+        let key = record.key.to_string();
+        return shorten(&key, HEADING_CHARACTERS_MAX, "…", false).into_owned();
     }
     let mut texts = resource.fields.iter().zip(&record.values);
     let text = texts.find_map(|(field, value)| match value {
@@ -210,7 +214,7 @@ pub fn heading(resource: &Resource, record: &Record) -> String {
         _ => None,
     });
     match text {
-        Some(text) => shorten(text, HEADING_CHARACTERS_MAX, "…", false),
+        Some(text) => shorten(text, HEADING_CHARACTERS_MAX, "…", false).into_owned(),
         None => format!("{} {}", resource.label, record.key),
     }
 }
@@ -302,20 +306,20 @@ impl Moment {
     /// `2026-01-02`
     #[must_use]
     pub fn day(&self) -> String {
-        self.0.get(..10).unwrap_or(&self.0).to_owned()
+        day(&self.0).to_owned()
     }
 
     /// `03:04`, nothing of a date.
     #[must_use]
     pub fn hour(&self) -> String {
-        self.0.get(11..16).unwrap_or_default().to_owned()
+        hour(&self.0).unwrap_or_default().to_owned()
     }
 
     /// `2026-01-02 03:04 UTC`
     #[must_use]
     pub fn words(&self) -> String {
-        match self.0.get(11..16) {
-            Some(hour) => format!("{} {hour} UTC", self.day()),
+        match hour(&self.0) {
+            Some(hour) => format!("{} {hour} UTC", day(&self.0)),
             None => self.day(),
         }
     }
@@ -335,22 +339,42 @@ impl Moment {
         };
         formatted.map_err(|error| error.to_string())
     }
+}
 
-    /// The moment as HTML takes it: to the millisecond.
-    fn machine(&self) -> String {
-        match self.0.split_at_checked(23) {
-            Some((millis, _)) if self.0.ends_with('Z') => format!("{millis}Z"),
-            _ => self.0.clone(),
+/// The day of a moment or date.
+fn day(text: &str) -> &str {
+    text.get(..10).unwrap_or(text)
+}
+
+/// Hour and minute of a moment; nothing of a date.
+fn hour(text: &str) -> Option<&str> {
+    text.get(11..16)
+}
+
+/// A moment or date as HTML: to the millisecond for machines. Other programs may have stored
+/// what is neither.
+fn time(text: &str) -> String {
+    let mut html = String::with_capacity(80);
+    let put = |html: &mut String, text: &str| {
+        escape::write(html, text).expect("a String takes all that is written");
+    };
+    html.push_str("<time datetime=\"");
+    match text.split_at_checked(23) {
+        Some((millis, _)) if text.ends_with('Z') => {
+            put(&mut html, millis);
+            html.push('Z');
         }
+        _ => put(&mut html, text),
     }
-
-    fn html(&self) -> String {
-        format!(
-            "<time datetime=\"{}\">{}</time>",
-            escape::html(&self.machine()),
-            escape::html(&self.words())
-        )
+    html.push_str("\">");
+    put(&mut html, day(text));
+    if let Some(hour) = hour(text) {
+        html.push(' ');
+        put(&mut html, hour);
+        html.push_str(" UTC");
     }
+    html.push_str("</time>");
+    html
 }
 
 impl Object for Moment {
