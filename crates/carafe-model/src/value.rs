@@ -64,9 +64,35 @@ impl Cell<'_> {
     }
 }
 
+/// A cell whose text nobody has looked at yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Raw<'a> {
+    /// UTF-8, unless another program has stored it; see [`valid`].
+    Text(&'a [u8]),
+    /// Not a text.
+    Other(Cell<'a>),
+}
+
 /// A row of a resource: the columns of [`column`](crate::record::column), then its fields in
 /// the order of the declaration.
 pub trait Row {
     /// The cell at `index`. Panics if the row has fewer.
     fn cell(&self, index: usize) -> Cell<'_>;
+
+    /// The same for those who look at every byte of a text themselves.
+    fn raw(&self, index: usize) -> Raw<'_> {
+        match self.cell(index) {
+            Cell::Text(text) => Raw::Text(text.as_bytes()),
+            cell => Raw::Other(cell),
+        }
+    }
+}
+
+/// The text up to the first byte that is not UTF-8: only another program can have stored such.
+#[must_use]
+pub fn valid(text: &[u8]) -> &str {
+    match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(err) => std::str::from_utf8(&text[..err.valid_up_to()]).unwrap_or_default(),
+    }
 }

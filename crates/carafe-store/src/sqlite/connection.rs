@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carafe_model::fold;
-use carafe_model::value::Value;
+use carafe_model::value::{Value, valid};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::hooks::Wal;
@@ -15,7 +15,6 @@ use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use crate::figures::Counted;
 use crate::sqlite::readers::Idle;
-use crate::sqlite::row::valid;
 use crate::statement::{Parameter, Statement};
 use crate::store::Durability;
 

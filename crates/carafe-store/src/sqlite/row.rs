@@ -4,7 +4,7 @@ use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::record::{Record, column};
 use carafe_model::resource::Resource;
-use carafe_model::value::{Cell, Row, Value};
+use carafe_model::value::{Cell, Raw, Row, Value, valid};
 use rusqlite::types::ValueRef;
 
 /// A row in SQLite's own memory.
@@ -21,13 +21,12 @@ impl Row for SqliteRow<'_, '_> {
             Err(err) => panic!("column {index}: {err}"),
         }
     }
-}
 
-/// The text up to the first byte that is not UTF-8: only another program can have stored such.
-pub(crate) fn valid(bytes: &[u8]) -> &str {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(err) => std::str::from_utf8(&bytes[..err.valid_up_to()]).unwrap_or_default(),
+    fn raw(&self, index: usize) -> Raw<'_> {
+        match self.0.get_ref(index) {
+            Ok(ValueRef::Text(bytes)) => Raw::Text(bytes),
+            _ => Raw::Other(self.cell(index)),
+        }
     }
 }
 

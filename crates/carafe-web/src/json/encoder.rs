@@ -8,11 +8,11 @@ use carafe_model::field::Field;
 use carafe_model::kind::Kind as FieldKind;
 use carafe_model::record::column;
 use carafe_model::resource::{Column, Resource};
-use carafe_model::value::{Cell, Row, Value};
+use carafe_model::value::{Cell, Raw, Row, Value, valid};
 use carafe_service::document::Document;
 
 use crate::condition;
-use crate::json::text::write_string;
+use crate::json::text::{write_stored, write_string};
 
 /// How the rows of a resource are written as JSON: compiled once for the whole record, or for
 /// what a request asks of it.
@@ -123,7 +123,7 @@ impl Encoder {
     pub fn write(&self, out: &mut Vec<u8>, row: &dyn Row, url: Option<&str>) {
         let members = match &self.body {
             Body::Object(members) => members,
-            Body::Value { column, form } => return form.write(out, row.cell(*column)),
+            Body::Value { column, form } => return form.write(out, row.raw(*column)),
             Body::Member(name) => {
                 let document = Document::of(row);
                 out.extend_from_slice(document.get(name).unwrap_or("null").as_bytes());
@@ -132,7 +132,7 @@ impl Encoder {
         };
         for member in members {
             out.extend_from_slice(member.prefix.as_bytes());
-            member.form.write(out, row.cell(member.column));
+            member.form.write(out, row.raw(member.column));
         }
         if let Some(url) = url {
             out.extend_from_slice(b",\"url\":");
@@ -171,7 +171,7 @@ fn shape(members: &[Member]) -> u32 {
 pub(super) fn text(field: &Field, value: &Value) -> String {
     let mut out = Vec::new();
     let form = Form::of(field).unwrap_or(Form::Plain);
-    form.write(&mut out, value.as_cell());
+    form.write_cell(&mut out, value.as_cell());
     String::from_utf8(out).expect("JSON is written from texts")
 }
 
@@ -197,7 +197,15 @@ impl Form {
         })
     }
 
-    fn write(self, out: &mut Vec<u8>, cell: Cell<'_>) {
+    fn write(self, out: &mut Vec<u8>, cell: Raw<'_>) {
+        match (self, cell) {
+            (Form::Json, Raw::Text(text)) => out.extend_from_slice(valid(text).as_bytes()),
+            (_, Raw::Text(text)) => write_stored(out, text),
+            (_, Raw::Other(cell)) => self.write_cell(out, cell),
+        }
+    }
+
+    fn write_cell(self, out: &mut Vec<u8>, cell: Cell<'_>) {
         match (self, cell) {
             (_, Cell::Null) => out.extend_from_slice(b"null"),
             (Form::Boolean, Cell::Integer(value)) => {

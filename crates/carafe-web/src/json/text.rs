@@ -1,12 +1,27 @@
 //! Text as JSON: what is plain is copied in pieces.
 
-use crate::scan::plain_bytes;
+use carafe_model::value::valid;
+
+use crate::scan::{plain_ascii_bytes, plain_bytes};
 
 /// Appends `text` as a JSON string.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     write_escaped(out, text);
+    out.push(b'"');
+}
+
+/// Appends a stored text as a JSON string. ASCII is UTF-8 and needs no other look than that for
+/// what is escaped.
+pub(super) fn write_stored(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    let (plain, rest) = text.split_at(plain_ascii_bytes(text, b"\"\\"));
+    out.extend_from_slice(plain);
+    if !rest.is_empty() {
+        write_escaped(out, valid(rest));
+    }
     out.push(b'"');
 }
 
@@ -76,11 +91,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_stored_ends_where_it_is_no_text() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"plain", r#""plain""#),
+            (b"one\ntwo\xff three", r#""one\ntwo""#),
+            (b"\xc3\xa9\xff", "\"é\""),
+            (b"\xc3", r#""""#),
+        ];
+        for (stored, expected) in cases {
+            let mut out = Vec::new();
+            write_stored(&mut out, stored);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{stored:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn strings_are_those_of_serde(text in any::<String>(), ascii in "[\\x00-\\x7f]{0,64}") {
             for text in [text, ascii] {
                 prop_assert_eq!(string(&text), serde_json::to_string(&text).unwrap());
+                let mut stored = Vec::new();
+                write_stored(&mut stored, text.as_bytes());
+                prop_assert_eq!(String::from_utf8_lossy(&stored), string(&text));
             }
         }
     }
