@@ -299,17 +299,13 @@ impl Field {
             ));
         }
         match &self.kind {
-            Kind::String if text.chars().any(char::is_control) => {
+            Kind::String if has_control(text, &[]) => {
                 return Err(self.fault(
                     Code::Character,
                     "must be one line without control characters",
                 ));
             }
-            Kind::Text | Kind::Password
-                if text
-                    .chars()
-                    .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) =>
-            {
+            Kind::Text | Kind::Password if has_control(text, &['\t', '\n', '\r']) => {
                 return Err(self.fault(Code::Character, "must not have control characters"));
             }
             _ => {}
@@ -407,6 +403,17 @@ impl Field {
             (_, Value::Text(value)) => value.clone(),
         }
     }
+}
+
+/// Whether `text` has a control character but those that are `allowed`.
+fn has_control(text: &str, allowed: &[char]) -> bool {
+    // Most texts are printable ASCII. Without a way out in the middle many bytes are compared at
+    // once.
+    let is_printable = |all, byte| all & (b' '..0x7f).contains(&byte);
+    !text.bytes().fold(true, is_printable)
+        && text
+            .chars()
+            .any(|c| c.is_control() && !allowed.contains(&c))
 }
 
 fn characters(count: usize) -> String {

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::document;
 use crate::error::{Kind, Problem};
+use crate::scan::plain_bytes;
 
 /// What a body that is an object means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,13 +173,12 @@ pub(super) fn checked(body: &[u8], depth_max: usize) -> Result<&str, Problem> {
 
 /// How deep arrays and objects nest, brackets in strings aside.
 pub(crate) fn depth(body: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for &byte in body {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut rest = body;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
+            b'"' => rest = behind_string(behind),
             b'[' | b'{' => {
                 depth += 1;
                 deepest = deepest.max(depth);
@@ -188,6 +188,20 @@ pub(crate) fn depth(body: &[u8]) -> usize {
         }
     }
     deepest
+}
+
+/// What follows a string whose opening quote is before `text`.
+fn behind_string(mut text: &[u8]) -> &[u8] {
+    loop {
+        let end = plain_bytes(text, |byte| (byte == b'"') | (byte == b'\\'));
+        let is_quote = text.get(end) == Some(&b'"');
+        // What is escaped is not looked at.
+        let length = if is_quote { 1 } else { 2 };
+        text = text.get(end + length..).unwrap_or_default();
+        if is_quote || text.is_empty() {
+            return text;
+        }
+    }
 }
 
 pub(super) fn syntax(error: &serde_json::Error) -> Problem {
@@ -412,6 +426,9 @@ mod tests {
             ("{}", 1),
             ("[[[]]]", 3),
             (r#"{"a":"[[[\"[["}"#, 1),
+            (r#"{"a":"\\","b":[{}]}"#, 3),
+            (r#"["[[\"#, 1),
+            (r#"["[["#, 1),
             ("[[[", 3),
             ("]]", 0),
         ] {
