@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carafe_model::key::Key;
+use carafe_model::name::Name;
 use carafe_model::near::nearest;
 use carafe_model::resource::Resource;
 use carafe_model::schema::Schema;
@@ -18,7 +19,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Room for most paths.
-const PATH_BYTES: usize = 64;
+pub(crate) const PATH_BYTES: usize = 64;
 
 /// Knows where everything is.
 #[derive(Debug)]
@@ -82,10 +83,10 @@ impl Links {
     pub fn list(&self, resource: &Resource, parent: Option<&Key>) -> String {
         let mut path = String::with_capacity(PATH_BYTES);
         if let (Some(above), Some(key)) = (&resource.parent, parent) {
-            push_segment(&mut path, above.resource.as_str());
-            push_key(&mut path, key);
+            push_name(&mut path, &above.resource);
+            push_key(&mut path, key, RESERVED);
         }
-        push_segment(&mut path, resource.name.as_str());
+        push_name(&mut path, &resource.name);
         path
     }
 
@@ -116,7 +117,7 @@ impl Links {
             Target::Restore => "/restore",
         };
         let mut path = self.list(resource, parent);
-        push_key(&mut path, key);
+        push_key(&mut path, key, RESERVED);
         path.push_str(end);
         path
     }
@@ -187,16 +188,17 @@ pub(crate) fn segment(text: &str) -> String {
 }
 
 /// Appends a name, which has nothing to escape.
-fn push_segment(path: &mut String, name: &str) {
+pub(crate) fn push_name(path: &mut String, name: &Name) {
     path.push('/');
-    path.push_str(name);
+    path.push_str(name.as_str());
 }
 
-fn push_key(path: &mut String, key: &Key) {
+/// Appends a key with those of its characters as references that are `escaped`.
+pub(crate) fn push_key(path: &mut String, key: &Key, escaped: &'static AsciiSet) {
     path.push('/');
     match key {
         Key::Integer(id) => path.push_str(itoa::Buffer::new().format(*id)),
-        Key::Text(text) => path.extend(utf8_percent_encode(text, RESERVED)),
+        Key::Text(text) => path.extend(utf8_percent_encode(text, escaped)),
     }
 }
 

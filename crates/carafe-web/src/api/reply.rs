@@ -6,13 +6,14 @@ use carafe_model::resource::Resource;
 use carafe_model::value::{Cell, Row};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderValue, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use crate::api::request::{ACCEPT_PATCH_NAME, ACCEPT_POST_NAME, JSON_TYPES};
 use crate::call::{Call, Response, allowed, empty, json, not_modified};
 use crate::condition::{self, EntityTag, Intent, Media, Outcome};
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, write_string};
+use crate::link::{PATH_BYTES, push_key, push_name};
 use crate::negotiate::Coding;
 use crate::prefer::{PREFERENCE_APPLIED, Return};
 use crate::route::At;
@@ -162,17 +163,13 @@ pub(super) fn url(call: &Call, at: &At<'_>, row: &dyn Row) -> Option<String> {
 
 /// The record's path under the prefix that was asked.
 pub(super) fn path_of(at: &At<'_>, key: &Key) -> String {
-    let key = key.to_string();
-    let key = utf8_percent_encode(&key, SEGMENT);
-    match (&at.resource.parent, &at.parent) {
-        (Some(parent), Some(parent_key)) => {
-            let parent_key = parent_key.to_string();
-            let parent_key = utf8_percent_encode(&parent_key, SEGMENT);
-            format!(
-                "{}/{}/{parent_key}/{}/{key}",
-                at.prefix, parent.resource, at.resource.name
-            )
-        }
-        _ => format!("{}/{}/{key}", at.prefix, at.resource.name),
+    let mut path = String::with_capacity(PATH_BYTES);
+    path.push_str(at.prefix);
+    if let (Some(parent), Some(parent_key)) = (&at.resource.parent, &at.parent) {
+        push_name(&mut path, &parent.resource);
+        push_key(&mut path, parent_key, SEGMENT);
     }
+    push_name(&mut path, &at.resource.name);
+    push_key(&mut path, key, SEGMENT);
+    path
 }
