@@ -1,6 +1,5 @@
 //! One request for a page, and what a page's handler answers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carafe_model::key::Key;
@@ -12,7 +11,7 @@ use minijinja::{Error, ErrorKind, State};
 use crate::call::Call;
 use crate::error::Problem;
 use crate::link::Address;
-use crate::pages::named::named;
+use crate::pages::named::{Named, named};
 use crate::pages::site::Site;
 
 /// One request for a page, once its cookies are read.
@@ -122,7 +121,7 @@ impl Shared<'_> {
         let values = view.values.iter().cloned();
         let values = shared.into_iter().chain(values);
         let values = values.map(|(name, value)| (name.to_owned(), value));
-        Value::from_object(values.collect::<BTreeMap<String, Value>>())
+        Named::value(values.collect())
     }
 }
 
