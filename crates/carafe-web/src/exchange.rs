@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use carafe_model::actor::Actor;
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::app::App;

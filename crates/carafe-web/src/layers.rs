@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use carafe_model::actor::Actor;
 use carafe_model::name::Name;
@@ -16,6 +16,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::call::{Body, Call, Response};
@@ -86,9 +87,9 @@ pub async fn handle<B: Body>(
         None if admission.is_refused() => Err(admission.to_problem()),
         None if server_wide => Ok(crate::call::empty(StatusCode::NO_CONTENT)),
         None if call.app.service.has_replica() => {
-            Box::pin(beside_replica(&call, &mut place, &mut body)).await
+            Box::pin(beside_replica(&call, &mut place, &mut body, started)).await
         }
-        None => guarded(&call, &mut place, &mut body).await,
+        None => guarded(&call, &mut place, &mut body, started).await,
     };
     let mut response = outcome.unwrap_or_else(|problem| refuse(&call, api, problem));
     finish(&call, api, &mut response);
@@ -159,7 +160,7 @@ where
             None => Ok(route(request).await),
         }
     });
-    let outcome = within(app.schema.limits.request_time_max, answer).await;
+    let outcome = within(started + app.schema.limits.request_time_max, answer).await;
     let problem = match &outcome {
         Ok(response) => response.extensions().get::<Arc<Problem>>().cloned(),
         Err(_) => None,
@@ -272,12 +273,13 @@ async fn beside_replica<B: Body>(
     call: &Call,
     place: &mut Option<Place<'_>>,
     body: B,
+    started: Instant,
 ) -> Result<Response, Problem> {
     if matches!(*call.method(), Method::GET | Method::HEAD) {
         let freshness = position::freshness(call.headers(), call.secure);
-        return freshness::reading(freshness, guarded(call, place, body)).await;
+        return freshness::reading(freshness, guarded(call, place, body, started)).await;
     }
-    let mut response = guarded(call, place, body).await?;
+    let mut response = guarded(call, place, body, started).await?;
     if let Some(position) = call.app.service.position().await {
         position::set(position, call.secure, response.headers_mut());
     }
@@ -290,6 +292,7 @@ async fn guarded<B: Body>(
     call: &Call,
     place: &mut Option<Place<'_>>,
     body: B,
+    started: Instant,
 ) -> Result<Response, Problem> {
     let answer = pin!(async {
         match place.take() {
@@ -298,16 +301,16 @@ async fn guarded<B: Body>(
             None => Err(nowhere(call)),
         }
     });
-    within(call.app.schema.limits.request_time_max, answer).await
+    within(started + call.app.schema.limits.request_time_max, answer).await
 }
 
-/// The outcome of a handler within its time. It is pinned by the caller: moved in here, it would
+/// The outcome of a handler before its deadline. It is pinned by the caller: moved in here, it would
 /// be copied.
 async fn within<T>(
-    time_max: Duration,
+    deadline: Instant,
     answer: Pin<&mut impl Future<Output = Result<T, Problem>>>,
 ) -> Result<T, Problem> {
-    match tokio::time::timeout(time_max, caught(answer)).await {
+    match tokio::time::timeout_at(deadline, caught(answer)).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let problem = Problem::new(
