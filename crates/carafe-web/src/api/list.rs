@@ -35,7 +35,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
         Lists::Page => (format!("{{\"{}\":[", at.resource.name), "]"),
         Lists::Array => ("[".to_owned(), "]"),
     };
-    let mut body = Vec::with_capacity(4096);
+    let mut body = Vec::with_capacity(room(query.per_page));
     body.extend_from_slice(start.as_bytes());
     let total = records(call, at, &query, &mut body).await?;
     body.extend_from_slice(end.as_bytes());
@@ -44,6 +44,13 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
         let _ = write_paging(&mut body, &query, &paging);
     }
     answer(call, &query, total, body)
+}
+
+/// Bytes for a page whose records are not long, so that it need not move while it grows.
+pub(super) fn room(records: u64) -> usize {
+    const RECORD_BYTES: u64 = 512;
+    const BYTES_MAX: u64 = 64 * 1024;
+    (records.saturating_mul(RECORD_BYTES) + 256).min(BYTES_MAX) as usize
 }
 
 /// `GET /api/{resource}/search?q=`
