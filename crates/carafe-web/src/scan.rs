@@ -1,12 +1,9 @@
 //! Looking for the bytes of a text that cannot be copied as they are.
 
-/// Bytes that are looked at together.
-const CHUNK_BYTES: usize = 16;
-
 /// How many bytes at the start of `text` are not `special`.
 pub(crate) fn plain_bytes(text: &[u8], special: impl Fn(u8) -> bool) -> usize {
     // Without a way out in the middle of a chunk the compiler compares all of it at once.
-    let is_plain = |chunk: &[u8; CHUNK_BYTES]| {
+    let is_plain = |chunk: &[u8; 16]| {
         let found = chunk
             .iter()
             .fold(false, |found, byte| found | special(*byte));
@@ -17,44 +14,41 @@ pub(crate) fn plain_bytes(text: &[u8], special: impl Fn(u8) -> bool) -> usize {
 
 /// How many bytes at the start of `text` are printable ASCII or DEL, and none of `special`, which
 /// are so too.
-pub(crate) fn plain_ascii_bytes<const COUNT: usize>(text: &[u8], special: &[u8; COUNT]) -> usize {
-    let is_plain = |chunk: &[u8; CHUNK_BYTES]| {
-        let (words, _) = chunk.as_chunks::<8>();
-        let flags = words.iter().fold(0, |flags, word| {
-            flags | flags_of(u64::from_ne_bytes(*word), special)
-        });
-        flags & each(0x80) == 0
+// Where it is called the compiler knows what is special.
+#[inline(always)]
+pub(crate) fn plain_ascii_bytes<const COUNT: usize>(text: &[u8], special: [u8; COUNT]) -> usize {
+    let is_plain = |chunk: &[u8; 64]| {
+        let flags = chunk
+            .iter()
+            .fold(0, |flags, byte| flags | flag(*byte, special));
+        flags < 0x80
     };
-    let is_special = |byte: u8| !byte.is_ascii() || byte < b' ' || special.contains(&byte);
-    in_chunks(text, is_plain, &is_special)
+    in_chunks(text, is_plain, |byte| flag(byte, special) >= 0x80)
 }
 
-/// The high bits of eight bytes: one at least is set where a byte is not ASCII, below the space,
-/// or in `special`, and none where there is no such byte. Subtracting borrows from the byte above
-/// only at such a byte.
-fn flags_of<const COUNT: usize>(word: u64, special: &[u8; COUNT]) -> u64 {
-    let low = word.wrapping_sub(each(b' '));
-    special.iter().fold(word | low, |flags, byte| {
-        flags | (word ^ each(*byte)).wrapping_sub(each(1))
+/// A byte whose high bit is set where `byte` is not ASCII, below the space, or in `special`: of
+/// ASCII only zero gets it when one is taken away. The compiler does this for many at once.
+#[inline(always)]
+fn flag<const COUNT: usize>(byte: u8, special: [u8; COUNT]) -> u8 {
+    let outside = byte | byte.wrapping_sub(b' ');
+    special.into_iter().fold(outside, |flag, special| {
+        flag | (byte ^ special).wrapping_sub(1)
     })
 }
 
-/// Eight times the byte.
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-fn in_chunks(
+/// How many bytes there are before the first `special` one, `LENGTH` at a time.
+#[inline(always)]
+fn in_chunks<const LENGTH: usize>(
     text: &[u8],
-    is_plain: impl Fn(&[u8; CHUNK_BYTES]) -> bool,
-    special: &impl Fn(u8) -> bool,
+    is_plain: impl Fn(&[u8; LENGTH]) -> bool,
+    special: impl Fn(u8) -> bool,
 ) -> usize {
-    let (chunks, _) = text.as_chunks::<CHUNK_BYTES>();
-    let start = chunks.iter().take_while(|chunk| is_plain(chunk)).count() * CHUNK_BYTES;
+    let (chunks, _) = text.as_chunks::<LENGTH>();
+    let start = chunks.iter().take_while(|chunk| is_plain(chunk)).count() * LENGTH;
     let rest = &text[start..];
-    if rest.len() < CHUNK_BYTES {
+    if rest.len() < LENGTH {
         // Filled up with letters, which nobody looks for, the end is looked at like the rest.
-        let mut last = [b'a'; CHUNK_BYTES];
+        let mut last = [b'a'; LENGTH];
         last[..rest.len()].copy_from_slice(rest);
         if is_plain(&last) {
             return text.len();
@@ -76,7 +70,7 @@ mod tests {
                 let text = plain.clone() + behind;
                 let found = plain_bytes(text.as_bytes(), |byte| byte == b'!');
                 assert_eq!(found, length, "text: {text}");
-                let found = plain_ascii_bytes(text.as_bytes(), b"?!");
+                let found = plain_ascii_bytes(text.as_bytes(), [b'?', b'!']);
                 assert_eq!(found, length, "text: {text}");
             }
         }
@@ -84,14 +78,15 @@ mod tests {
 
     #[test]
     fn every_byte_is_plain_ascii_or_not_wherever_it_stands() {
+        const LENGTH: usize = 64;
         for byte in 0..=u8::MAX {
-            for place in 0..CHUNK_BYTES {
+            for place in 0..LENGTH {
                 for beside in [b' ', b'!', b'a', 0x7f] {
-                    let mut text = [beside; CHUNK_BYTES];
+                    let mut text = [beside; LENGTH];
                     text[place] = byte;
                     let is_plain = (b' '..=0x7f).contains(&byte) && !matches!(byte, b'"' | b'\\');
-                    let expected = if is_plain { CHUNK_BYTES } else { place };
-                    let found = plain_ascii_bytes(&text, b"\"\\");
+                    let expected = if is_plain { LENGTH } else { place };
+                    let found = plain_ascii_bytes(&text, [b'"', b'\\']);
                     assert_eq!(found, expected, "{byte:#x} at {place} among {beside:#x}");
                 }
             }

@@ -12,20 +12,20 @@ pub(crate) struct SqliteRow<'a, 's>(pub(crate) &'a rusqlite::Row<'s>);
 
 impl Row for SqliteRow<'_, '_> {
     fn cell(&self, index: usize) -> Cell<'_> {
-        match self.0.get_ref(index) {
-            Ok(ValueRef::Integer(value)) => Cell::Integer(value),
-            Ok(ValueRef::Real(value)) => Cell::Number(value),
-            Ok(ValueRef::Text(bytes)) => Cell::Text(valid(bytes)),
-            // STRICT tables hold no blobs.
-            Ok(ValueRef::Null | ValueRef::Blob(_)) => Cell::Null,
-            Err(err) => panic!("column {index}: {err}"),
+        match self.raw(index) {
+            Raw::Text(text) => Cell::Text(valid(text)),
+            Raw::Other(cell) => cell,
         }
     }
 
     fn raw(&self, index: usize) -> Raw<'_> {
         match self.0.get_ref(index) {
-            Ok(ValueRef::Text(bytes)) => Raw::Text(bytes),
-            _ => Raw::Other(self.cell(index)),
+            Ok(ValueRef::Integer(value)) => Raw::Other(Cell::Integer(value)),
+            Ok(ValueRef::Real(value)) => Raw::Other(Cell::Number(value)),
+            Ok(ValueRef::Text(text)) => Raw::Text(text),
+            // STRICT tables hold no blobs.
+            Ok(ValueRef::Null | ValueRef::Blob(_)) => Raw::Other(Cell::Null),
+            Err(err) => panic!("column {index}: {err}"),
         }
     }
 }

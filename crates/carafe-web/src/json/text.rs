@@ -17,7 +17,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 pub(super) fn write_stored(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    let (plain, rest) = text.split_at(plain_ascii_bytes(text, b"\"\\"));
+    let (plain, rest) = text.split_at(plain_ascii_bytes(text, [b'"', b'\\']));
     out.extend_from_slice(plain);
     if !rest.is_empty() {
         write_escaped(out, valid(rest));
