@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::mem;
 
 use carafe_model::draft::Input;
 use carafe_model::fault::{Code, Fault};
@@ -222,17 +223,23 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
+        let mut given = vec![false; self.resource.fields.len()];
+        let mut others = HashSet::new();
         self.input.empty = true;
         while let Some(name) = map.next_key_seed(TextSeed)? {
             let raw: &RawValue = map.next_value()?;
-            if !seen.insert(name.clone()) {
+            let position = self.resource.position(&name);
+            let is_again = match position {
+                Some(position) => mem::replace(&mut given[position], true),
+                None => !others.insert(name.clone()),
+            };
+            if is_again {
                 let message = format!("{name:?} is given twice");
                 self.input
                     .fault(Fault::field(&name, Code::Duplicate, message));
                 continue;
             }
-            match self.resource.position(&name) {
+            match position {
                 Some(position) => give(self.input, self.resource, position, raw.get()),
                 None => {
                     if name == self.resource.key.field.as_str() {
