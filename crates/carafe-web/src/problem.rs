@@ -12,21 +12,20 @@ use crate::json::write_string;
 #[must_use]
 pub fn to_json(problem: &Problem, id: uuid::Uuid) -> Response {
     let mut body = Vec::with_capacity(512);
-    let mut member = |name: &str, text: &str| {
-        body.extend_from_slice(name.as_bytes());
-        write_string(&mut body, text);
-    };
     match problem.kind.slug() {
-        Some(slug) => member("{\"type\":", &format!("/problems/{slug}")),
-        None => member("{\"type\":", "about:blank"),
+        Some(slug) => member(&mut body, "{\"type\":", &format!("/problems/{slug}")),
+        None => member(&mut body, "{\"type\":", "about:blank"),
     }
-    member(",\"title\":", problem.kind.title(problem.status));
-    member(
-        &format!(",\"status\":{},\"detail\":", problem.status.as_u16()),
-        problem.detail.as_ref().unwrap_or(&problem.error),
-    );
-    member(",\"instance\":", &format!("urn:uuid:{}", id.hyphenated()));
-    member(",\"error\":", &problem.error);
+    let title = problem.kind.title(problem.status);
+    member(&mut body, ",\"title\":", title);
+    body.extend_from_slice(b",\"status\":");
+    body.extend_from_slice(problem.status.as_str().as_bytes());
+    let detail = problem.detail.as_ref().unwrap_or(&problem.error);
+    member(&mut body, ",\"detail\":", detail);
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let instance = id.urn().encode_lower(&mut buffer);
+    member(&mut body, ",\"instance\":", instance);
+    member(&mut body, ",\"error\":", &problem.error);
     if !problem.faults.is_empty() {
         body.extend_from_slice(b",\"errors\":[");
         for (index, fault) in problem.faults.iter().enumerate() {
@@ -56,22 +55,23 @@ pub fn add_headers(response: &mut Response, problem: &Problem) {
     }
 }
 
+fn member(body: &mut Vec<u8>, name: &str, text: &str) {
+    body.extend_from_slice(name.as_bytes());
+    write_string(body, text);
+}
+
 fn write_fault(body: &mut Vec<u8>, fault: &Fault) {
-    let mut member = |name: &str, text: &str| {
-        body.extend_from_slice(name.as_bytes());
-        write_string(body, text);
-    };
     match &fault.place {
         Place::Field(name) => {
-            member("{\"pointer\":", &format!("#/{}", pointer_token(name)));
-            member(",\"field\":", name);
+            member(body, "{\"pointer\":", &format!("#/{}", pointer_token(name)));
+            member(body, ",\"field\":", name);
         }
-        Place::Pointer(pointer) => member("{\"pointer\":", &format!("#{pointer}")),
-        Place::Parameter(name) => member("{\"parameter\":", name),
-        Place::Header(name) => member("{\"header\":", name),
+        Place::Pointer(pointer) => member(body, "{\"pointer\":", &format!("#{pointer}")),
+        Place::Parameter(name) => member(body, "{\"parameter\":", name),
+        Place::Header(name) => member(body, "{\"header\":", name),
     }
-    member(",\"code\":", fault.code.as_str());
-    member(",\"message\":", &fault.message);
+    member(body, ",\"code\":", fault.code.as_str());
+    member(body, ",\"message\":", &fault.message);
     body.push(b'}');
 }
 
