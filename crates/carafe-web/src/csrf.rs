@@ -1,9 +1,13 @@
 //! Whether a form was ours: where the request comes from, and the token in the form.
 
+use std::fmt;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, ORIGIN};
+use minijinja::value::{Object, ObjectRepr};
 
 use crate::cookie::{Lifetime, Name};
 use crate::sign::{Purpose, SecretKey};
@@ -58,12 +62,39 @@ impl Browser {
 
     /// The token for this browser's forms.
     #[must_use]
-    pub fn token(&self, key: &SecretKey) -> String {
-        URL_SAFE_NO_PAD.encode(key.signature(TOKEN_PURPOSE, &self.0))
+    pub fn token(&self, key: &SecretKey) -> Token {
+        Token {
+            key: key.clone(),
+            browser: *self,
+        }
     }
 
     fn owns(&self, key: &SecretKey, token: &str) -> bool {
         key.is_signature(TOKEN_PURPOSE, &self.0, token)
+    }
+}
+
+/// The token for a browser's forms, made where it is shown: most pages have no form.
+#[derive(Clone, Debug)]
+pub struct Token {
+    key: SecretKey,
+    browser: Browser,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signature = self.key.signature(TOKEN_PURPOSE, &self.browser.0);
+        f.write_str(&URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+impl Object for Token {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -240,7 +271,7 @@ mod tests {
     fn a_form_needs_the_token_of_its_browser() {
         let key = key();
         let other = Browser(*b"fedcba9876543210");
-        let token = BROWSER.token(&key);
+        let token = BROWSER.token(&key).to_string();
         let cases = [
             (Some(&BROWSER), Some(token.as_str()), Ok(())),
             (Some(&BROWSER), None, Err(Refusal::TokenMissing)),

@@ -256,7 +256,8 @@ fn add_functions(environment: &mut Environment<'static>, links: &Arc<Links>) {
     );
     environment.add_function("get_flashed_messages", flashed_messages);
     environment.add_function("csrf_token", |state: &State| {
-        state.lookup("_csrf_token").unwrap_or_default()
+        let token = state.lookup("_csrf_token");
+        token.map_or_else(Value::default, |token| Value::from(token.to_string()))
     });
     environment.add_filter("escape", escaped);
     environment.add_filter("e", escaped);

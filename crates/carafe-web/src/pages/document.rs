@@ -301,7 +301,7 @@ async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet<Typed>) -> Pa
     if let Some(stored) = sheet.conflict() {
         values.push(("differences", differences(&sheet.typed, stored)));
     }
-    let form = view(resource, &sheet, &visit.csrf_token);
+    let form = view(resource, &sheet, &visit.csrf_token.to_string());
     values.push(("form", Value::from_object(form)));
     visit.render(View {
         status: sheet.status,

@@ -210,7 +210,7 @@ async fn render(
         site,
         request: request(desk.visit.address(), call.method().as_str(), typed),
         flashes: &desk.visit.flashes,
-        csrf_token: &desk.visit.csrf_token,
+        csrf_token: Value::from_object(desk.visit.csrf_token.clone()),
     };
     let context = shared.context(&View {
         status,

@@ -365,8 +365,8 @@ async fn form(visit: &Visit<'_>, resource: &Resource, sheet: Sheet<Typed>) -> Pa
         values.push(("record", record.clone()));
         values.extend(alias(&singular, record));
     }
-    let token = &visit.csrf_token;
-    visit.render(form_view(resource, &sheet, &options, token, values))
+    let token = visit.csrf_token.to_string();
+    visit.render(form_view(resource, &sheet, &options, &token, values))
 }
 
 fn form_view<'a>(
@@ -711,7 +711,7 @@ mod tests {
             site,
             request: request(address, "GET", Vec::new()),
             flashes: &[("success".to_owned(), "Note <b>updated</b>.".to_owned())],
-            csrf_token: "TOKEN",
+            csrf_token: Value::from("TOKEN"),
         };
         let context = shared.context(view);
         let names = [view.template];

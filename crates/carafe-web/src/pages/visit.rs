@@ -9,6 +9,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value, from_args};
 use minijinja::{Error, ErrorKind, State};
 
 use crate::call::Call;
+use crate::csrf::Token;
 use crate::error::Problem;
 use crate::link::Address;
 use crate::pages::named::{Named, named};
@@ -23,7 +24,7 @@ pub struct Visit<'a> {
     /// Messages of the visit before, category and text, to be shown on this page.
     pub flashes: Vec<(String, String)>,
     /// What the forms of this page carry.
-    pub csrf_token: String,
+    pub csrf_token: Token,
 }
 
 /// What a handler answers.
@@ -72,7 +73,7 @@ impl Visit<'_> {
             site: self.site,
             request: request(self.address(), method, Vec::new()),
             flashes: &self.flashes,
-            csrf_token: &self.csrf_token,
+            csrf_token: Value::from_object(self.csrf_token.clone()),
         };
         let body = self
             .site
@@ -95,7 +96,7 @@ pub(crate) struct Shared<'a> {
     pub site: &'a Site,
     pub request: Value,
     pub flashes: &'a [(String, String)],
-    pub csrf_token: &'a str,
+    pub csrf_token: Value,
 }
 
 impl Shared<'_> {
@@ -115,7 +116,7 @@ impl Shared<'_> {
             ("resources", self.site.resources.clone()),
             ("resource", resource),
             ("request", self.request.clone()),
-            ("_csrf_token", Value::from(self.csrf_token)),
+            ("_csrf_token", self.csrf_token.clone()),
             ("_flashes", flashes.collect()),
         ];
         let values = view.values.iter().cloned();
