@@ -11,7 +11,7 @@ use http::header::LINK;
 use http::{HeaderValue, StatusCode};
 use serde_json::json as tree;
 
-use super::list::{each_record, kept, room};
+use super::list::{each_record, kept, room, write_start};
 use super::reply::answer;
 use crate::call::{Call, Response, json};
 use crate::condition::{self, EntityTag};
@@ -42,12 +42,8 @@ pub(super) async fn list(call: &Call, at: &At<'_>, mut query: Query) -> Result<R
     let per_page = query.per_page;
     // One more tells whether there is a next page.
     query.per_page += 1;
-    let start = match at.resource.lists {
-        Lists::Page => format!("{{\"{}\":[", at.resource.name),
-        Lists::Array => "[".to_owned(),
-    };
     let mut body = Vec::with_capacity(room(per_page));
-    body.extend_from_slice(start.as_bytes());
+    write_start(&mut body, at.resource);
     let (mut count, mut last) = (0, None);
     each_record(call, at, &query, |row: &dyn Row, write| {
         count += 1;

@@ -1,7 +1,5 @@
 //! Lists: records in the shape that the declaration says, with paging beside them.
 
-use std::fmt::Write as _;
-
 use carafe_model::fault::{Code, Fault};
 use carafe_model::query::{CURSOR, DELETED, Defaults, Filter, Query, Test, Total};
 use carafe_model::resource::{Column, Delete, Lists, Method, Pagination, Resource, Strictness};
@@ -31,19 +29,25 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     if query.cursor.is_some() {
         return Box::pin(cursor::list(call, at, query)).await;
     }
-    let (start, end) = match at.resource.lists {
-        Lists::Page => (format!("{{\"{}\":[", at.resource.name), "]"),
-        Lists::Array => ("[".to_owned(), "]"),
-    };
     let mut body = Vec::with_capacity(room(query.per_page));
-    body.extend_from_slice(start.as_bytes());
+    write_start(&mut body, at.resource);
     let total = records(call, at, &query, &mut body).await?;
-    body.extend_from_slice(end.as_bytes());
+    body.push(b']');
     if at.resource.lists == Lists::Page {
         let paging = Paging::new(&query, total);
-        let _ = write_paging(&mut body, &query, &paging);
+        write_paging(&mut body, &query, &paging);
     }
     answer(call, &query, total, body)
+}
+
+/// Appends what stands before the first record.
+pub(super) fn write_start(body: &mut Vec<u8>, resource: &Resource) {
+    if resource.lists == Lists::Page {
+        for part in ["{\"", resource.name.as_str(), "\":"] {
+            body.extend_from_slice(part.as_bytes());
+        }
+    }
+    body.push(b'[');
 }
 
 /// Bytes for a page whose records are not long, so that it need not move while it grows.
@@ -306,24 +310,30 @@ impl Paging {
     }
 }
 
-fn write_paging(body: &mut Vec<u8>, query: &Query, paging: &Paging) -> std::io::Result<()> {
-    std::io::Write::write_fmt(
-        body,
-        format_args!(
-            ",\"total\":{},\"pages\":{},\"current_page\":{},\"per_page\":{},\"has_next\":{},\"has_prev\":{}",
-            paging.total.count,
-            paging.pages,
-            query.page,
-            query.per_page,
-            paging.has_next,
-            paging.has_prev
-        ),
-    )?;
-    let end: &[u8] = match paging.total.is_exact {
-        true => b"}",
-        false => b",\"total_is_exact\":false}",
-    };
-    std::io::Write::write_all(body, end)
+fn write_paging(body: &mut Vec<u8>, query: &Query, paging: &Paging) {
+    let numbers = [
+        (",\"total\":", paging.total.count),
+        (",\"pages\":", paging.pages),
+        (",\"current_page\":", query.page),
+        (",\"per_page\":", query.per_page),
+    ];
+    for (name, number) in numbers {
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    let flags = [
+        (",\"has_next\":", paging.has_next),
+        (",\"has_prev\":", paging.has_prev),
+    ];
+    for (name, flag) in flags {
+        body.extend_from_slice(name.as_bytes());
+        let flag = if flag { "true" } else { "false" };
+        body.extend_from_slice(flag.as_bytes());
+    }
+    if !paging.total.is_exact {
+        body.extend_from_slice(b",\"total_is_exact\":false");
+    }
+    body.push(b'}');
 }
 
 /// The parameters of the query, as sent, without those that paging sets anew, each with a `&`
@@ -350,15 +360,26 @@ pub(super) fn kept(call: &Call) -> String {
 fn links(call: &Call, query: &Query, paging: &Paging) -> String {
     let kept = kept(call);
     let last = paging.pages.max(1);
+    let per_page = query.per_page.to_string();
     let mut links = String::with_capacity(256);
     let mut link = |page: u64, rel: &str| {
-        let comma = if links.is_empty() { "" } else { ", " };
-        let _ = write!(
-            links,
-            "{comma}<{}?{kept}page={page}&per_page={}>; rel=\"{rel}\"",
+        if !links.is_empty() {
+            links.push_str(", ");
+        }
+        let mut digits = itoa::Buffer::new();
+        let page = digits.format(page);
+        let address = [
+            "<",
             call.path(),
-            query.per_page
-        );
+            "?",
+            &kept,
+            "page=",
+            page,
+            "&per_page=",
+            &per_page,
+        ];
+        let relation = [">; rel=\"", rel, "\""];
+        links.extend(address.into_iter().chain(relation));
     };
     link(1, "first");
     if paging.has_prev {
