@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 
 use carafe_model::fold::fold;
 use carafe_model::resource::Resource;
+use carafe_model::value::valid;
 use foldhash::fast::RandomState;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
@@ -22,7 +23,6 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use crate::dialect::Dialect;
 use crate::sqlite::connection::{prepared, run};
 use crate::sqlite::gram::{Gram, grams};
-use crate::sqlite::row::valid;
 use crate::sqlite::row_set::{ROWS, RowSet};
 use crate::statement::{Identifier, Statement};
 use crate::table;
