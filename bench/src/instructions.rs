@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::ask::{Create, Read, Write};
+use crate::ask::{Create, Delete, Read, Write};
 use crate::client::{self, End, Requests};
 use crate::fixture::Fixture;
 use crate::goals::workspace;
@@ -26,7 +26,7 @@ const TOLERANCE: f64 = 0.04;
 /// Counts all, prints them beside the recorded ones, and says whether none has grown; with
 /// `record`, writes them down in place of that.
 pub(crate) fn run(fixture: &Fixture, record: bool) -> Result<bool> {
-    let counted = count(fixture)?;
+    let counted = count(fixture, ROWS)?;
     if record {
         let lines = counted
             .iter()
@@ -72,8 +72,9 @@ fn file() -> PathBuf {
     workspace().join("bench/instructions.toml")
 }
 
-fn count(fixture: &Fixture) -> Result<BTreeMap<String, u64>> {
-    let folder = fixture.application(ROWS)?;
+/// Instructions of one request of each kind, with so many rows.
+pub(crate) fn count(fixture: &Fixture, rows: u64) -> Result<BTreeMap<String, u64>> {
+    let folder = fixture.application(rows)?;
     let profile = folder.join("callgrind.out");
     let server = Server::carafe_in(&fixture.carafe, &folder, &[], Processors::All, |program| {
         let mut command = Command::new("valgrind");
@@ -88,7 +89,7 @@ fn count(fixture: &Fixture) -> Result<BTreeMap<String, u64>> {
         dumps: 0,
         counted: BTreeMap::new(),
     };
-    let read = |path: &str| Read::of(path, ROWS);
+    let read = |path: &str| Read::of(path, rows);
     let tag = crate::goals::fetch(&server, read("/api/notes/7"))?;
     let tag = format!(
         "if-none-match: {}",
@@ -112,7 +113,14 @@ fn count(fixture: &Fixture) -> Result<BTreeMap<String, u64>> {
         read("/notes").with("accept: text/html", 200),
     )?;
     counter.of("post", Create::at("/api/notes"))?;
-    counter.of("patch", Write::at("PATCH", "/api/notes/{id}", ROWS, 0))?;
+    counter.of("patch", Write::at("PATCH", "/api/notes/{id}", rows, 0))?;
+    // Last, because it takes records away. Each request has a key of its own.
+    let step = rows / (WARM + COUNTED + 2);
+    let ids = |from: u64, count: u64| {
+        let ids = (from..=from + count).map(|number| 1 + number * step);
+        Delete::at("/api/notes", ids.collect())
+    };
+    counter.each("delete", ids(0, WARM), ids(WARM + 1, COUNTED))?;
     Ok(counter.counted)
 }
 
@@ -125,7 +133,11 @@ struct Counter<'a> {
 
 impl Counter<'_> {
     fn of<R: Requests + Clone + Send>(&mut self, name: &str, requests: R) -> Result<()> {
-        client::run(self.server, 1, End::Count(WARM), requests.clone())?;
+        self.each(name, requests.clone(), requests)
+    }
+
+    fn each<R: Requests + Send>(&mut self, name: &str, warm: R, requests: R) -> Result<()> {
+        client::run(self.server, 1, End::Count(WARM), warm)?;
         self.dump()?;
         client::run(self.server, 1, End::Count(COUNTED), requests)?;
         let all = self.dump()?;

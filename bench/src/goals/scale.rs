@@ -5,12 +5,15 @@ use anyhow::Result;
 use crate::ask::{Create, Read};
 use crate::bench::{Bench, Subject};
 use crate::client::Requests;
+use crate::instructions;
 use crate::note::RARE;
 use crate::report::{Line, Wanted};
 use crate::sample::Figures;
 use crate::server::Server;
 
 const CONNECTIONS: usize = 64;
+/// How much more a request may cost with many more rows.
+const TIMES_MAX: f64 = 1.5;
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     let mut sizes = bench.args.rows.clone();
@@ -39,6 +42,28 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
         Subject::deletions(format!("{rows} rows"), server, CONNECTIONS, rows)
     });
     tell(bench, "DELETE", bench.in_turns(deletions.into())?);
+    drop((small, large));
+    in_instructions(bench, *least, *most)
+}
+
+/// The same by instructions, which no reading or writing of pages by the system is part of.
+fn in_instructions(bench: &Bench<'_>, least: u64, most: u64) -> Result<()> {
+    let few = instructions::count(&bench.fixture, least)?;
+    let many = instructions::count(&bench.fixture, most)?;
+    for name in ["get_one", "list_of_10", "search", "post", "patch", "delete"] {
+        let (few, many) = (few[name] as f64, many[name] as f64);
+        bench.tell(Line {
+            goal: "P11",
+            what: format!("{name}, {most} rows, instructions"),
+            against: format!("{least} rows"),
+            carafe: many,
+            other: few,
+            unit: "",
+            ratio: many / few,
+            wanted: Some(Wanted::AtMost(TIMES_MAX)),
+            figures: Vec::new(),
+        });
+    }
     Ok(())
 }
 
@@ -76,7 +101,7 @@ fn updates(bench: &Bench<'_>, sides: [(&Server, u64); 2]) -> Result<()> {
 fn tell(bench: &Bench<'_>, what: &str, figures: Vec<(String, Figures)>) {
     let cost = |figures: &Figures| 1e6 / figures.rate_of_core;
     let what = format!("{what}, {}", figures[0].0);
-    let wanted = Some(Wanted::AtMost(1.5));
+    let wanted = Some(Wanted::AtMost(TIMES_MAX));
     bench.tell(Line::of(
         "P11",
         &what,
