@@ -304,10 +304,14 @@ impl<'c> Taker<'c> {
             return Ok(());
         };
         let rows = std::mem::take(&mut self.rows);
-        let taken = self.taken(segment)?.saturating_add(rows);
-        if taken > u32::from(ROWS) * ROUNDS_MAX && rows < u32::from(ROWS) {
-            self.grams.clear();
-            return self.renew(segment);
+        let mut taken = self.taken(segment)?.saturating_add(rows);
+        if taken > u32::from(ROWS) * ROUNDS_MAX {
+            self.forget(segment)?;
+            if rows < u32::from(ROWS) {
+                self.grams.clear();
+                return self.take(&texts_of(self.resource, segment));
+            }
+            taken = rows;
         }
         self.set_taken(segment, taken)?;
         let (unit, number) = segment.place();
@@ -335,23 +339,15 @@ impl<'c> Taker<'c> {
         Ok(old.is_none())
     }
 
-    /// Makes the entries of a segment anew, of the texts that are there now.
-    fn renew(&mut self, segment: Segment) -> rusqlite::Result<()> {
+    /// Takes out the entries of a segment.
+    fn forget(&mut self, segment: Segment) -> rusqlite::Result<()> {
         let mut sql = Statement::new(Dialect::Sqlite, "DELETE FROM ");
         sql.name_with(&self.resource.name, "__search")
             .push(" WHERE id BETWEEN ")
             .bind(segment.entry(Gram::NONE))
             .push(" AND ")
             .bind(Segment(segment.0 + 1).entry(Gram::NONE) - 1);
-        run(self.connection, &sql)?;
-        let mut texts = texts(self.resource);
-        texts
-            .push(" BETWEEN ")
-            .bind(*segment.ids().start())
-            .push(" AND ")
-            .bind(*segment.ids().end());
-        by_id(&mut texts, self.resource);
-        self.take(&texts)
+        run(self.connection, &sql).map(drop)
     }
 
     /// How many rows were taken into a segment since it was made: four bytes, little-endian,
@@ -403,6 +399,15 @@ pub(crate) fn texts(resource: &Resource) -> Statement {
     }
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::id(&mut sql, resource);
+    sql
+}
+
+/// The texts of all rows of a segment.
+fn texts_of(resource: &Resource, segment: Segment) -> Statement {
+    let mut sql = texts(resource);
+    sql.push(" BETWEEN ").bind(*segment.ids().start());
+    sql.push(" AND ").bind(*segment.ids().end());
+    by_id(&mut sql, resource);
     sql
 }
 

@@ -326,6 +326,36 @@ async fn older_plans_go_on_after_a_migration() {
     assert_eq!(bed.find("beta", "needle").await.1, 1);
 }
 
+/// The search index was one of FTS5 once, with the live rows only and a trigger for deletions.
+#[tokio::test]
+async fn a_search_index_of_an_older_form_is_made_anew() {
+    let schema = schema(vec![resource("notes", vec![title()]).search(&["title"])]);
+    let bed = Bed::file(&schema).await;
+    bed.insert("notes", vec![text("needle")]).await.unwrap();
+    crate::search::indexed(&bed).await;
+    bed.as_other(
+        "DROP TABLE notes__search;
+         CREATE VIRTUAL TABLE notes__search USING fts5(text, content='', contentless_delete=1, \
+         tokenize='trigram case_sensitive 1', detail=full);
+         CREATE TRIGGER notes__search_delete AFTER DELETE ON notes BEGIN
+         INSERT INTO notes__pending (id) VALUES (OLD.id) ON CONFLICT DO NOTHING; END",
+    )
+    .await;
+    let bed = bed.reopen().await;
+    for _ in ["waiting", "indexed"] {
+        assert_eq!(bed.find("notes", "need").await.1, 1);
+        assert_eq!(bed.find("notes", "ed").await.1, 1);
+        crate::search::indexed(&bed).await;
+    }
+    let old = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'notes__search_%' \
+               AND name NOT IN ('notes__search_insert', 'notes__search_update')";
+    assert_eq!(bed.read_as_other(old).await, 0);
+    let made = bed.insert("notes", vec![text("thread")]).await.unwrap();
+    bed.delete("notes", &made).await.unwrap();
+    assert_eq!(bed.find("notes", "thread").await.1, 0);
+    bed.finish().await;
+}
+
 #[tokio::test]
 async fn a_resource_that_is_gone_refers_to_nothing() {
     let both = schema(vec![
