@@ -194,17 +194,12 @@ pub(crate) fn count(
     unless_indexed(&mut sql, resource, scope, query, None);
     sql.push(" WHERE ");
     condition(&mut sql, resource, scope, query);
-    end_count(&mut sql, query);
-    sql
-}
-
-/// The end of a count, which stops where a search need not count on.
-fn end_count(sql: &mut Statement, query: &Query) {
     if let Some(max) = query.counted_max() {
         sql.push(" LIMIT ")
             .bind(whole(max.saturating_add(1)))
             .push(") AS hits");
     }
+    sql
 }
 
 /// A page of the records that match, by any order. Those before it are passed over by their ids
@@ -369,26 +364,15 @@ pub(crate) fn ids(resource: &Resource, query: &Query) -> Statement {
     sql
 }
 
-/// Those of the records with the ids of a JSON array that match, counted as [`count`] does.
-pub(crate) fn count_of(resource: &Resource, query: &Query, ids: &str) -> Statement {
-    let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM (SELECT 1");
-    among(&mut sql, resource, ids);
-    sql.push(" AND ");
-    condition(&mut sql, resource, Scope::Live, query);
-    end_count(&mut sql, query);
-    sql
-}
-
-/// Those of the records with the ids of a JSON array that match, a page of them.
-pub(crate) fn page_of(resource: &Resource, query: &Query, ids: &str) -> Statement {
+/// The ids of those records with the ids of a JSON array that match, by any order.
+pub(crate) fn matching(resource: &Resource, query: &Query, ids: &str) -> Statement {
     let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
-    table::row(&mut sql, resource);
+    table::id(&mut sql, resource);
     among(&mut sql, resource, ids);
     sql.push(" AND ");
     condition(&mut sql, resource, Scope::Live, query);
     sql.push(" ORDER BY ");
     table::order(&mut sql, resource, &query.order);
-    limit(&mut sql, query);
     sql
 }
 
@@ -707,7 +691,7 @@ mod tests {
         SELECT count(*) FROM (SELECT 1 FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") LIMIT ?) AS hits
         SELECT count(*) FROM (SELECT 1 FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text LIMIT $8::bigint) AS hits
         "#);
-        assert_snapshot!(page_of(notes, &Query { filters: Vec::new(), ..query }, "[1]").text(), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?"#);
+        assert_snapshot!(matching(notes, &Query { filters: Vec::new(), ..query }, "[1]").text(), @r#"SELECT "id" FROM "notes" WHERE "id" IN (SELECT value FROM json_each(?)) AND _deleted_at IS NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC"#);
     }
 
     #[test]

@@ -48,13 +48,7 @@ pub(crate) fn page(
             in_id_order(&mut candidates, has_text, first, query, hits)?
         }
         _ => match candidates.all(hits.end)? {
-            All::Few(ids) => {
-                let ids = json(&ids);
-                let count = number(connection, &select::count_of(resource, query, &ids))?;
-                let total = Total::counted(query, count);
-                let statement = select::page_of(resource, query, &ids);
-                return Ok((records(connection, resource, &statement)?, total));
-            }
+            All::Few(ids) => sort(connection, resource, &ids, query, hits)?,
             All::Many(sets) => {
                 let has_text = HasText::new(connection, resource, folded)?;
                 walk(connection, resource, &sets, has_text, query, hits)?
@@ -278,6 +272,25 @@ fn in_id_order(
                 }
             }
         }
+    }
+    Ok(hits)
+}
+
+/// Compares all candidates, and sorts those that match.
+fn sort(
+    connection: &Connection,
+    resource: &Resource,
+    candidates: &[i64],
+    query: &Query,
+    mut hits: Hits,
+) -> Result<Hits> {
+    let statement = select::matching(resource, query, &json(candidates));
+    let mut statement = prepared(connection, &statement)?;
+    let mut rows = statement.raw_query();
+    while !hits.is_complete()
+        && let Some(row) = rows.next()?
+    {
+        hits.add(row.get(0)?);
     }
     Ok(hits)
 }
