@@ -29,6 +29,9 @@ use crate::table;
 /// How many rows can be walked over while a candidate is fetched and compared.
 const ROWS_PER_FETCH: u64 = 10;
 
+/// How many rows can be walked over while one is read and sorted, where no index has the order.
+const ROWS_PER_SORT: u64 = 4;
+
 /// Reads a page of the live records that match a query with a search, and counts them. The
 /// caller has a transaction open, so that both are of one snapshot.
 pub(crate) fn page(
@@ -47,7 +50,7 @@ pub(crate) fn page(
             let has_text = HasText::new(connection, resource, folded)?;
             in_id_order(&mut candidates, has_text, first, query, hits)?
         }
-        _ => match candidates.all(hits.end)? {
+        _ => match candidates.all(resource, query, hits.end)? {
             All::Few(ids) => sort(connection, resource, &ids, query, hits)?,
             All::Many(sets) => {
                 let has_text = HasText::new(connection, resource, folded)?;
@@ -152,7 +155,7 @@ impl<'c> Candidates<'c> {
     }
 
     /// `hits`: how many are looked for.
-    fn all(&mut self, hits: u64) -> Result<All> {
+    fn all(&mut self, resource: &Resource, query: &Query, hits: u64) -> Result<All> {
         let (mut rows, mut count) = (0, 0);
         let mut sets = HashMap::new();
         for segment in self.segments()? {
@@ -161,7 +164,11 @@ impl<'c> Candidates<'c> {
             count += set.len() as u64;
             sets.insert(segment, set);
         }
-        let walked = hits.saturating_mul(rows / count.max(1)).min(rows);
+        let order = query.order.first();
+        let walked = match order.is_some_and(|step| table::leads_an_index(resource, step.column)) {
+            true => hits.saturating_mul(rows / count.max(1)).min(rows),
+            false => rows * ROWS_PER_SORT,
+        };
         if count.saturating_mul(ROWS_PER_FETCH) > walked {
             return Ok(All::Many(sets));
         }
