@@ -408,25 +408,22 @@ async fn a_replica_is_read_from_and_takes_over() {
     };
     let first = create("first").await;
     assert_eq!(total(Some(&first)).await, 1);
-    eventually("the replica follows", PATIENCE, async || {
-        (total(None).await == 1).then_some(())
-    })
-    .await;
     let on_replica = async |sql: &str| {
-        let (client, connection) = tokio_postgres::connect(&replica.url(), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        client.batch_execute(sql).await.unwrap();
-    };
-    on_replica("SELECT pg_wal_replay_pause()").await;
-    // That is a request: what was under way is still replayed.
-    eventually("the replica pauses", PATIENCE, async || {
-        let asked = "SELECT 1 / (pg_get_wal_replay_pause_state() = 'paused')::int";
         let connected = tokio_postgres::connect(&replica.url(), tokio_postgres::NoTls).await;
         let (client, connection) = connected.ok()?;
         tokio::spawn(connection);
-        client.batch_execute(asked).await.ok()
+        client.batch_execute(sql).await.ok()
+    };
+    // Asked itself: where it has no table yet, the server reads from the primary.
+    eventually("the replica follows", PATIENCE, async || {
+        on_replica("SELECT 1 / (count(*) = 1)::int FROM notes").await
+    })
+    .await;
+    assert_eq!(total(None).await, 1);
+    on_replica("SELECT pg_wal_replay_pause()").await.unwrap();
+    // That is a request: what was under way is still replayed.
+    eventually("the replica pauses", PATIENCE, async || {
+        on_replica("SELECT 1 / (pg_get_wal_replay_pause_state() = 'paused')::int").await
     })
     .await;
     let second = create("second").await;
@@ -447,7 +444,7 @@ async fn a_replica_is_read_from_and_takes_over() {
         })
         .await;
     }
-    on_replica("SELECT pg_wal_replay_resume()").await;
+    on_replica("SELECT pg_wal_replay_resume()").await.unwrap();
     eventually("the replica follows", PATIENCE, async || {
         (total(None).await == 2).then_some(())
     })
