@@ -1,10 +1,9 @@
-//! The text that a search looks through.
+//! The text that a search looks through on PostgreSQL.
 
 use carafe_model::fold::fold;
 
-/// Stands between fields, and for NUL, where SQLite's tokenizer would see nothing. It also takes
-/// U+FFFE and U+FFFF for this character, so texts with one of the three are looked for by
-/// reading.
+/// Stands between fields, and for NUL, which PostgreSQL has in no text. What has this character
+/// is looked for field by field.
 pub(crate) const SEPARATOR: char = '\u{FFFD}';
 
 /// What is searched of a row: its texts, folded, with a mark between them that no search

@@ -304,8 +304,8 @@ async fn guarded<B: Body>(
     within(started + call.app.schema.limits.request_time_max, answer).await
 }
 
-/// The outcome of a handler before its deadline. It is pinned by the caller: moved in here, it would
-/// be copied.
+/// The outcome of a handler before its deadline. It is pinned by the caller: moved in here, it
+/// would be copied.
 async fn within<T>(
     deadline: Instant,
     answer: Pin<&mut impl Future<Output = Result<T, Problem>>>,

@@ -37,7 +37,7 @@ use crate::slow::Slow;
 use crate::statement::Statement;
 use crate::store::{Scope, Stamp};
 use crate::transaction::Transaction;
-use crate::write::Write;
+use crate::write::{InsertMany, Write};
 
 /// Times that a write is tried where others are in its way: a deadlock, of which the server
 /// ends one.
@@ -258,6 +258,38 @@ impl Postgres {
                 }
                 Err(err.into())
             }
+        }
+    }
+
+    /// Inserts rows by one statement, and returns their ids, in their order. `None` where the
+    /// server has refused them, or there is no connection; an error where it is unknown what
+    /// became of them.
+    pub(super) async fn insert_many(
+        &self,
+        many: &InsertMany,
+        rows: &[Vec<Value>],
+    ) -> Option<std::result::Result<Vec<i64>, tokio_postgres::Error>> {
+        let client = self.client().await.ok()?;
+        let statement = client.prepare_cached(&many.text).await.ok()?;
+        let started = Instant::now();
+        let made = client.query_raw(&statement, many.arrays(rows)).await;
+        let made = match made {
+            Ok(made) => {
+                made.map_ok(|row| row.get::<_, i64>(0))
+                    .try_collect::<Vec<i64>>()
+                    .await
+            }
+            Err(err) => Err(err),
+        };
+        match made {
+            Ok(ids) => {
+                self.watch.saw(&many.text, started.elapsed(), ids.len());
+                Some(Ok(ids))
+            }
+            Err(err) => failure::spoils_connection(&err).then(|| {
+                discard(client);
+                Err(err)
+            }),
         }
     }
 
@@ -542,7 +574,7 @@ impl Drop for CancelWhenDropped {
 }
 
 /// Takes a connection out of the pool and closes it.
-pub(super) fn discard(client: Client) {
+fn discard(client: Client) {
     drop(Object::take(client));
 }
 

@@ -4,7 +4,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::postgres::database::Postgres;
 use crate::statement::Text;
+
+/// What goes together with others of its kind.
+pub(super) trait Together: Sized + Send + 'static {
+    /// Carries out a batch by one statement, and answers all who wait for it.
+    fn carry_out(
+        postgres: &Postgres,
+        text: &Text,
+        batch: Vec<Self>,
+    ) -> impl Future<Output = ()> + Send;
+}
 
 /// Statements of one text under way at once: one is being worked on while the other's rows are
 /// answered.
@@ -39,20 +50,13 @@ impl<T> Default for Gather<T> {
     }
 }
 
-impl<T: Send + 'static> Gather<T> {
+impl<T: Together> Gather<T> {
     /// Takes one in. Where nobody else sees to it, what waits is carried out, by a task of its
     /// own, because the others do not go away with the first.
-    pub(super) fn take_in<F>(
-        &self,
-        text: &Text,
-        one: T,
-        carry_out: impl Fn(Vec<T>) -> F + Send + 'static,
-    ) where
-        F: Future<Output = ()> + Send,
-    {
+    pub(super) fn take_in(&self, postgres: &Postgres, text: &Text, one: T) {
         if let Some(batch) = self.add(text, one) {
-            let (gather, text) = (self.clone(), Arc::clone(text));
-            tokio::spawn(async move { gather.run(&text, batch, carry_out).await });
+            let (gather, postgres, text) = (self.clone(), postgres.clone(), Arc::clone(text));
+            tokio::spawn(async move { gather.run(&postgres, &text, batch).await });
         }
     }
 
@@ -74,14 +78,11 @@ impl<T: Send + 'static> Gather<T> {
     }
 
     /// Carries out until nobody waits.
-    async fn run<F>(&self, text: &Text, first: Vec<T>, carry_out: impl Fn(Vec<T>) -> F)
-    where
-        F: Future<Output = ()>,
-    {
+    async fn run(&self, postgres: &Postgres, text: &Text, first: Vec<T>) {
         let _given_up = GiveUp { gather: self, text };
         let mut batch = first;
         while !batch.is_empty() {
-            carry_out(batch).await;
+            T::carry_out(postgres, text, batch).await;
             batch = self.next(text);
         }
     }

@@ -4,18 +4,17 @@
 use std::sync::Arc;
 
 use carafe_model::value::Value;
-use deadpool_postgres::Client;
-use futures_util::TryStreamExt;
 use tokio::sync::oneshot;
 
 use crate::error::{Cause, Error, Result};
-use crate::postgres::database::{Postgres, discard};
-use crate::postgres::failure;
-use crate::statement::Parameter;
+use crate::postgres::database::Postgres;
+use crate::postgres::gather::Together;
+use crate::statement::{Parameter, Text};
 use crate::write::{Expect, InsertMany, Step, Work, Write};
 
 /// One that waits, for the id of its row.
 pub(super) struct Insertion {
+    many: Arc<InsertMany>,
     values: Vec<Value>,
     answer: oneshot::Sender<Result<i64>>,
 }
@@ -34,13 +33,13 @@ pub(super) async fn one(postgres: &Postgres, write: &Write) -> Option<Result<i64
     };
     let (answer, answered) = oneshot::channel();
     let values = values(step)?;
-    let (owner, statement) = (postgres.clone(), Arc::clone(many));
-    let carry_out = move |batch| {
-        let (postgres, many) = (owner.clone(), Arc::clone(&statement));
-        async move { insert(&postgres, &many, batch).await }
+    let insertion = Insertion {
+        many: Arc::clone(many),
+        values,
+        answer,
     };
     let insertions = &postgres.insertions;
-    insertions.take_in(&many.text, Insertion { values, answer }, carry_out);
+    insertions.take_in(postgres, &many.text, insertion);
     answered.await.ok()
 }
 
@@ -56,43 +55,31 @@ fn values(step: &Step) -> Option<Vec<Value>> {
     values.collect()
 }
 
-/// Inserts the rows of a batch, and answers all who wait for them. Where the server refuses them,
-/// nothing is stored and nobody is answered, which each of them notices; where it is unknown what
-/// became of them, that is the answer.
-async fn insert(postgres: &Postgres, many: &InsertMany, batch: Vec<Insertion>) {
-    let (values, answers): (Vec<_>, Vec<_>) = batch
-        .into_iter()
-        .map(|insertion| (insertion.values, insertion.answer))
-        .unzip();
-    let Ok(client) = postgres.client().await else {
-        return;
-    };
-    match fill(&client, many, &values).await {
-        Ok(ids) => {
-            for (answer, id) in answers.into_iter().zip(ids) {
-                // A record whose maker has gone away stands all the same.
-                let _ = answer.send(Ok(id));
+impl Together for Insertion {
+    /// Where the server refuses the rows, nothing is stored and nobody is answered, which each of
+    /// them notices; where it is unknown what became of them, that is the answer.
+    async fn carry_out(postgres: &Postgres, _: &Text, batch: Vec<Self>) {
+        let Some(many) = batch.first().map(|first| Arc::clone(&first.many)) else {
+            return;
+        };
+        let (values, answers): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|insertion| (insertion.values, insertion.answer))
+            .unzip();
+        match postgres.insert_many(&many, &values).await {
+            Some(Ok(ids)) => {
+                for (answer, id) in answers.into_iter().zip(ids) {
+                    // A record whose maker has gone away stands all the same.
+                    let _ = answer.send(Ok(id));
+                }
             }
-        }
-        Err(err) if failure::spoils_connection(&err) => {
-            discard(client);
-            for answer in answers {
-                let cause = Cause::from(err.to_string());
-                let _ = answer.send(Err(Error::Unavailable(cause)));
+            Some(Err(err)) => {
+                for answer in answers {
+                    let cause = Cause::from(err.to_string());
+                    let _ = answer.send(Err(Error::Unavailable(cause)));
+                }
             }
+            None => {}
         }
-        Err(_) => {}
     }
-}
-
-/// The ids of the rows, in their order.
-async fn fill(
-    client: &Client,
-    many: &InsertMany,
-    values: &[Vec<Value>],
-) -> std::result::Result<Vec<i64>, tokio_postgres::Error> {
-    let statement = client.prepare_cached(&many.text).await?;
-    let arrays = many.arrays(values);
-    let rows = client.query_raw(&statement, arrays).await?;
-    rows.map_ok(|row| row.get::<_, i64>(0)).try_collect().await
 }

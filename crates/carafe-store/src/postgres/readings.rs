@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
 use crate::postgres::database::Postgres;
+use crate::postgres::gather::Together;
 use crate::postgres::row::PostgresRow;
 use crate::statement::Text;
 
@@ -25,32 +26,28 @@ pub(super) struct Reading {
 pub(super) async fn one(postgres: &Postgres, text: &Text, key: &Key) -> Option<Option<Arc<Row>>> {
     let (answer, answered) = oneshot::channel();
     let key = key.clone();
-    let (owner, statement) = (postgres.clone(), Arc::clone(text));
-    let carry_out = move |batch| {
-        let (postgres, text) = (owner.clone(), Arc::clone(&statement));
-        async move { read(&postgres, &text, batch).await }
-    };
-    let readings = &postgres.readings;
-    readings.take_in(text, Reading { key, answer }, carry_out);
+    let reading = Reading { key, answer };
+    postgres.readings.take_in(postgres, text, reading);
     answered.await.ok()
 }
 
-/// Reads the rows of a batch, and answers all who wait for them. After a failure nobody is
-/// answered, which each of them notices.
-async fn read(postgres: &Postgres, text: &str, batch: Vec<Reading>) {
-    let mut keys: Vec<Key> = batch.iter().map(|reading| reading.key.clone()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let Ok(rows) = postgres.many(text, &keys).await else {
-        return;
-    };
-    let keyed = rows.into_iter().map(|row| {
-        let key = Key::from_cell(PostgresRow(&row).cell(column::KEY));
-        (key, Arc::new(row))
-    });
-    let rows: HashMap<Key, Arc<Row>> = keyed.collect();
-    for reading in batch {
-        // Who has gone away needs no answer.
-        let _ = reading.answer.send(rows.get(&reading.key).cloned());
+impl Together for Reading {
+    /// After a failure nobody is answered, which each of them notices.
+    async fn carry_out(postgres: &Postgres, text: &Text, batch: Vec<Self>) {
+        let mut keys: Vec<Key> = batch.iter().map(|reading| reading.key.clone()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let Ok(rows) = postgres.many(text, &keys).await else {
+            return;
+        };
+        let keyed = rows.into_iter().map(|row| {
+            let key = Key::from_cell(PostgresRow(&row).cell(column::KEY));
+            (key, Arc::new(row))
+        });
+        let rows: HashMap<Key, Arc<Row>> = keyed.collect();
+        for reading in batch {
+            // Who has gone away needs no answer.
+            let _ = reading.answer.send(rows.get(&reading.key).cloned());
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::plan::Plans;
 use crate::sqlite::connection::{prepared, run};
+use crate::sqlite::read;
 use crate::sqlite::search_index::{Taker, by_id, texts};
 use crate::sqlite::writer;
 use crate::statement::Statement;
@@ -109,8 +110,7 @@ pub(crate) fn count_pending(connection: &Connection, schema: &Schema) -> Result<
     let counts = searched.map(|resource| {
         let mut sql = Statement::new(Dialect::Sqlite, "SELECT count(*) FROM ");
         sql.name_with(&resource.name, "__pending");
-        let count: i64 = connection.query_row(sql.text(), [], |row| row.get(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        Ok(read::count(connection, &sql)?)
     });
     counts.sum()
 }

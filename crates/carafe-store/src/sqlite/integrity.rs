@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::dialect::Dialect;
-use crate::sqlite::connection::prepared;
+use crate::sqlite::read::number;
 use crate::sqlite::search_index;
 use crate::statement::{Identifier, Statement};
 
@@ -89,15 +89,6 @@ fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let mut statement =
         connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")?;
     statement.exists([table])
-}
-
-fn number(connection: &Connection, statement: &Statement) -> rusqlite::Result<i64> {
-    let mut statement = prepared(connection, statement)?;
-    let mut rows = statement.raw_query();
-    Ok(match rows.next()? {
-        Some(row) => row.get(0)?,
-        None => 0,
-    })
 }
 
 fn texts(connection: &Connection, text: &'static str) -> rusqlite::Result<Vec<String>> {

@@ -95,6 +95,18 @@ fn whole(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
+/// The number that a statement gives: a count, an id; 0 where it gives none.
+pub(crate) fn number(connection: &Connection, statement: &Statement) -> rusqlite::Result<i64> {
+    let mut statement = connection::prepared(connection, statement)?;
+    let mut rows = statement.raw_query();
+    rows.next()?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// What a statement counts.
+pub(crate) fn count(connection: &Connection, statement: &Statement) -> rusqlite::Result<u64> {
+    number(connection, statement).map(|count| u64::try_from(count).unwrap_or(0))
+}
+
 /// Runs reads that see one state of the database.
 pub(crate) fn snapshot<T>(connection: &Connection, read: impl FnOnce() -> Result<T>) -> Result<T> {
     connection.prepare_cached("BEGIN")?.raw_execute()?;

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::select;
 use crate::sqlite::connection::prepared;
 use crate::sqlite::gram;
+use crate::sqlite::read;
 use crate::sqlite::row::{SqliteRow, to_record};
 use crate::sqlite::row_set::{ROWS, RowSet};
 use crate::sqlite::search_index::{IDS, SearchIndex, Segment, place};
@@ -72,7 +73,7 @@ pub(crate) fn scan(
 ) -> Result<(Vec<Record>, Total)> {
     let total = match &query.cursor {
         Some(_) => 0,
-        None => number(
+        None => read::count(
             connection,
             &select::count(Dialect::Sqlite, resource, scope, query),
         )?,
@@ -340,16 +341,6 @@ pub(crate) fn records(
         records.push(to_record(resource, &SqliteRow(row)));
     }
     Ok(records)
-}
-
-fn number(connection: &Connection, statement: &Statement) -> Result<u64> {
-    let mut statement = prepared(connection, statement)?;
-    let mut rows = statement.raw_query();
-    let number: i64 = match rows.next()? {
-        Some(row) => row.get(0)?,
-        None => 0,
-    };
-    Ok(u64::try_from(number).unwrap_or(0))
 }
 
 /// `[1,2,3]`

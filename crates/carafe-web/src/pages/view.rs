@@ -318,10 +318,7 @@ impl Moment {
     /// `2026-01-02 03:04 UTC`
     #[must_use]
     pub fn words(&self) -> String {
-        match hour(&self.0) {
-            Some(hour) => format!("{} {hour} UTC", day(&self.0)),
-            None => self.day(),
-        }
+        words(&self.0)
     }
 
     /// The moment by a format of C's `strftime`.
@@ -351,6 +348,14 @@ fn hour(text: &str) -> Option<&str> {
     text.get(11..16)
 }
 
+/// A moment or date for people.
+fn words(text: &str) -> String {
+    match hour(text) {
+        Some(hour) => format!("{} {hour} UTC", day(text)),
+        None => day(text).to_owned(),
+    }
+}
+
 /// A moment or date as HTML: to the millisecond for machines. Other programs may have stored
 /// what is neither.
 fn time(text: &str) -> String {
@@ -367,12 +372,7 @@ fn time(text: &str) -> String {
         _ => put(&mut html, text),
     }
     html.push_str("\">");
-    put(&mut html, day(text));
-    if let Some(hour) = hour(text) {
-        html.push(' ');
-        put(&mut html, hour);
-        html.push_str(" UTC");
-    }
+    put(&mut html, &words(text));
     html.push_str("</time>");
     html
 }

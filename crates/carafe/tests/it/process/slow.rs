@@ -97,6 +97,24 @@ async fn a_slow_statement_of_postgresql_is_told_with_its_plan() {
     );
     database.other().await.batch_execute(&more).await.unwrap();
     check(&server, "strpos", " on marks").await;
+    let sleepy = "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$;
+        CREATE TRIGGER sleep BEFORE INSERT ON marks FOR EACH ROW EXECUTE FUNCTION sleep()";
+    database.other().await.batch_execute(sleepy).await.unwrap();
+    let slow = server.client();
+    let slow = slow.post("/api/marks", json!({ "title": "s3cret" })).await;
+    assert_eq!(slow.status, 201);
+    eventually("a slow insertion's event", PATIENCE, async || {
+        let log = server.stdout();
+        let mut events = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        let is_told = events.any(|event: Value| {
+            let sql = event["sql"].as_str().unwrap_or_default();
+            event["message"] == "Slow query" && sql.starts_with("INSERT INTO \"marks\"")
+        });
+        is_told.then_some(())
+    })
+    .await;
+    assert!(!server.stdout().contains("s3cret"), "{}", server.stdout());
     server.stop();
     database.drop().await;
 }
