@@ -351,7 +351,7 @@ fn hour(text: &str) -> Option<&str> {
 /// A moment or date for people.
 fn words(text: &str) -> String {
     match hour(text) {
-        Some(hour) => format!("{} {hour} UTC", day(text)),
+        Some(hour) => [day(text), " ", hour, " UTC"].concat(),
         None => day(text).to_owned(),
     }
 }
