@@ -1,6 +1,7 @@
 //! What is known of every request before it comes: the texts of its statements.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use carafe_model::cursor::Cursor;
 use carafe_model::key::KeyKind;
@@ -39,8 +40,45 @@ pub(crate) struct Walk {
     order: Vec<Order>,
     pub(crate) first_page: Text,
     pub(crate) deep_page: Text,
+    pub(crate) through_table: Option<ThroughTable>,
     /// Where pages far from the first start, in SQLite and in an order that allows it.
     ranks: Option<Ranks>,
+}
+
+/// The first page as the table has it, in SQLite: quicker while few rows there are deleted ones.
+pub(crate) struct ThroughTable {
+    pub(crate) first_page: Text,
+    /// The deleted rows that were there the last time.
+    deleted: AtomicU64,
+}
+
+/// Deleted rows that are passed over rather than left out by an index, some 5 µs.
+const PASSED_OVER_MAX: u64 = 100;
+
+impl ThroughTable {
+    fn new(first_page: Text) -> Self {
+        Self {
+            first_page,
+            deleted: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Whether it is quicker than by the index, as far as is known.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.deleted.load(Ordering::Relaxed) <= PASSED_OVER_MAX
+    }
+
+    /// Keeps that it may have passed over many, for all that is known.
+    pub(crate) fn was_slow(&self) {
+        self.saw(u64::MAX);
+    }
+
+    /// Keeps how many deleted rows there are in a snapshot that was read.
+    pub(crate) fn saw(&self, deleted: u64) {
+        if self.deleted.load(Ordering::Relaxed) != deleted {
+            self.deleted.store(deleted, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Walk {
@@ -86,6 +124,8 @@ impl Plan {
             .map(|order| Walk {
                 first_page: select::first_page(dialect, resource, &order).into_text(),
                 deep_page: select::deep_page(dialect, resource, &order).into_text(),
+                through_table: select::first_page_through_table(dialect, resource, &order)
+                    .map(|page| ThroughTable::new(page.into_text())),
                 ranks: match dialect {
                     Dialect::Sqlite => Ranks::new(resource, &order),
                     Dialect::Postgres => None,
@@ -113,4 +153,21 @@ fn insert_many(dialect: Dialect, resource: &Resource) -> Option<InsertMany> {
     let clashes = !resource.unique.is_empty() || resource.key.kind == KeyKind::String;
     let is_apt = dialect == Dialect::Postgres && !clashes && !resource.fields.is_empty();
     is_apt.then(|| InsertMany::new(resource))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_walked_while_few_are_known_to_be_deleted() {
+        let page = ThroughTable::new(Text::from("SELECT"));
+        assert!(!page.is_quick());
+        for (deleted, is_quick) in [(0, true), (100, true), (101, false), (7, true)] {
+            page.saw(deleted);
+            assert_eq!(page.is_quick(), is_quick, "deleted: {deleted}");
+        }
+        page.was_slow();
+        assert!(!page.is_quick());
+    }
 }

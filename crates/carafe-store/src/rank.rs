@@ -12,6 +12,7 @@ use crate::dialect::Dialect;
 use crate::select;
 use crate::statement::Statement;
 use crate::storage::Storage;
+use crate::store::Scope;
 use crate::table;
 
 /// Whether rows are ranked in an order: not where its columns have different directions, so that
@@ -73,7 +74,7 @@ pub(crate) fn tail(resource: &Resource, order: &[Order]) -> Statement {
 /// and the place.
 pub(crate) fn page(resource: &Resource, order: &[Order], from: From) -> Statement {
     let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
-    table::row(&mut sql, resource);
+    table::row(&mut sql, resource, Scope::Live);
     sql.push(" FROM ").name(&resource.name).push(" WHERE ");
     table::id(&mut sql, resource);
     sql.push(" IN (SELECT ");
@@ -171,8 +172,8 @@ mod tests {
         SELECT "rank", "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank", "id" LIMIT 1 OFFSET ?1
         SELECT "rank", "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL AND ("rank", "id") >= (?2, ?3) ORDER BY "rank", "id" LIMIT 1 OFFSET ?1
         SELECT count(*) FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL AND ("rank", "id") >= (?1, ?2)
-        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank", "id" LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
-        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL AND ("rank", "id") >= (?3, ?4) ORDER BY "rank", "id" LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank", "id" LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL AND ("rank", "id") >= (?3, ?4) ORDER BY "rank", "id" LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
         "#);
         assert_snapshot!(texts(tags, &order(tags, &["id"])), @r#"
         SELECT "id" FROM "tags" WHERE TRUE ORDER BY "id" LIMIT 1 OFFSET ?1

@@ -18,7 +18,7 @@ use crate::text::SEPARATOR;
 /// One record by key.
 pub(crate) fn one(dialect: Dialect, resource: &Resource, scope: Scope) -> Statement {
     let mut sql = Statement::new(dialect, "SELECT ");
-    table::row(&mut sql, resource);
+    table::row(&mut sql, resource, scope);
     sql.push(" FROM ")
         .name(&resource.name)
         .push(" WHERE ")
@@ -39,7 +39,7 @@ pub(crate) fn one(dialect: Dialect, resource: &Resource, scope: Scope) -> Statem
 /// Selects live records by their keys, an array of them, in PostgreSQL.
 pub(crate) fn many(resource: &Resource) -> Statement {
     let mut sql = Statement::new(Dialect::Postgres, "SELECT ");
-    table::row(&mut sql, resource);
+    table::row(&mut sql, resource, Scope::Live);
     sql.push(" FROM ")
         .name(&resource.name)
         .push(" WHERE ")
@@ -57,12 +57,55 @@ pub(crate) fn many(resource: &Resource) -> Statement {
 /// column after the last field: one statement, so one snapshot. Parameters: limit, and for
 /// deep pages offset.
 pub(crate) fn first_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
-    let mut sql = Statement::new(dialect, "SELECT ");
-    table::row(&mut sql, resource);
-    sql.push(", ");
-    total(&mut sql, resource, Scope::Live);
+    let mut sql = with_total(dialect, resource);
+    if is_through_table(dialect, resource, order) {
+        sql.push(", ");
+        total(&mut sql, resource, Scope::Deleted);
+    }
     from_index(&mut sql, resource, order);
     limit_hole(&mut sql);
+    sql
+}
+
+/// As [`first_page`], of SQLite's table itself where that has the order: no row has to be looked
+/// up, but those that are deleted are passed over. Their number is in the column after the total,
+/// as it is in [`first_page`] then.
+pub(crate) fn first_page_through_table(
+    dialect: Dialect,
+    resource: &Resource,
+    order: &[Order],
+) -> Option<Statement> {
+    if !is_through_table(dialect, resource, order) {
+        return None;
+    }
+    let mut sql = with_total(dialect, resource);
+    sql.push(", ");
+    total(&mut sql, resource, Scope::Deleted);
+    sql.push(" FROM ")
+        .name(&resource.name)
+        .push(" NOT INDEXED WHERE ");
+    table::scope(&mut sql, resource, Scope::Live);
+    sql.push(" ORDER BY ");
+    table::order(&mut sql, resource, order);
+    limit_hole(&mut sql);
+    Some(sql)
+}
+
+/// Whether the rows of a table that can have deleted ones among them lie in an order.
+fn is_through_table(dialect: Dialect, resource: &Resource, order: &[Order]) -> bool {
+    dialect == Dialect::Sqlite
+        && resource.delete == Delete::Soft
+        && order
+            .first()
+            .is_some_and(|step| table::is_id(resource, step.column))
+}
+
+/// A row and the total, of live records.
+fn with_total(dialect: Dialect, resource: &Resource) -> Statement {
+    let mut sql = Statement::new(dialect, "SELECT ");
+    table::row(&mut sql, resource, Scope::Live);
+    sql.push(", ");
+    total(&mut sql, resource, Scope::Live);
     sql
 }
 
@@ -71,10 +114,7 @@ pub(crate) fn first_page(dialect: Dialect, resource: &Resource, order: &[Order])
 /// they are not passed over at all where the order is that of the ids and these have no gap; for
 /// SQLite there are [ranks](crate::rank).
 pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
-    let mut sql = Statement::new(dialect, "SELECT ");
-    table::row(&mut sql, resource);
-    sql.push(", ");
-    total(&mut sql, resource, Scope::Live);
+    let mut sql = with_total(dialect, resource);
     match order.first() {
         Some(step) if dialect == Dialect::Postgres && table::is_id(resource, step.column) => {
             by_id(&mut sql, resource, order, step.descending);
@@ -211,7 +251,7 @@ pub(crate) fn page(
     query: &Query,
 ) -> Statement {
     let mut sql = Statement::new(dialect, "SELECT ");
-    table::row(&mut sql, resource);
+    table::row(&mut sql, resource, scope);
     sql.push(" FROM ").name(&resource.name);
     let deep = query.offset() > 0;
     if deep {
@@ -379,7 +419,7 @@ pub(crate) fn matching(resource: &Resource, query: &Query, ids: &str) -> Stateme
 /// The records with the ids of a JSON array, in the order of a query.
 pub(crate) fn by_ids(resource: &Resource, query: &Query, ids: &str) -> Statement {
     let mut sql = Statement::new(Dialect::Sqlite, "SELECT ");
-    table::row(&mut sql, resource);
+    table::row(&mut sql, resource, Scope::Live);
     among(&mut sql, resource, ids);
     sql.push(" ORDER BY ");
     table::order(&mut sql, resource, &query.order);
@@ -587,8 +627,8 @@ mod tests {
         let [soft, hard] = schemas();
         let [notes, tags] = [&soft.resources[0], &hard.resources[0]];
         assert_snapshot!(both(|dialect| one(dialect, notes, Scope::Live)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ?1 AND _deleted_at IS NULL
-        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE "id" = $1::bigint AND _deleted_at IS NULL
+        SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE "id" = ?1 AND _deleted_at IS NULL
+        SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE "id" = $1::bigint AND _deleted_at IS NULL
         "#);
         assert_snapshot!(both(|dialect| one(dialect, notes, Scope::Deleted)), @r#"
         SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" = ?1 AND _deleted_at IS NOT NULL ORDER BY _deleted_at DESC, "id" DESC LIMIT 1
@@ -609,17 +649,17 @@ mod tests {
         let [soft, hard] = schemas();
         let [notes, tags] = [&soft.resources[0], &hard.resources[0]];
         assert_snapshot!(both(|dialect| first_page(dialect, notes, &notes.order)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1
-        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint
         "#);
         assert_snapshot!(both(|dialect| deep_page(dialect, notes, &notes.order)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
-        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint OFFSET $2::bigint) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint OFFSET $2::bigint) ORDER BY "rank" DESC, "id" DESC
         "#);
         let by_key = order(notes, &["-id"]);
         assert_snapshot!(both(|dialect| deep_page(dialect, notes, &by_key)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "id" DESC
-        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') THEN last - $2::bigint ELSE (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET $2::bigint) END FROM (SELECT (SELECT min("id") FROM "notes" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT $1::bigint
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') THEN last - $2::bigint ELSE (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET $2::bigint) END FROM (SELECT (SELECT min("id") FROM "notes" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT $1::bigint
         "#);
         assert_snapshot!(both(|dialect| first_page(dialect, tags, &tags.order)), @r#"
         SELECT "name", _version, _id, NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'tags') FROM "tags" INDEXED BY "tags__key" WHERE TRUE ORDER BY "name" LIMIT ?1
@@ -643,9 +683,9 @@ mod tests {
                 .to_owned()
         };
         let (three, seven) = (Value::Integer(3), Value::Integer(7));
-        assert_snapshot!(text_of(vec![three.clone(), seven.clone()], &["-rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "rank" <= ? AND ("rank" < ? OR "rank" = ? AND "id" < ?) ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
-        assert_snapshot!(text_of(vec![Value::Null, seven.clone()], &["rank", "-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("rank" IS NOT NULL OR "rank" IS NULL AND "id" < ?) ORDER BY "rank", "id" DESC LIMIT ?"#);
-        assert_snapshot!(text_of(vec![seven], &["-id"]), @r#"SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("id" < ?) ORDER BY "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![three.clone(), seven.clone()], &["-rank", "-id"]), @r#"SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND "rank" <= ? AND ("rank" < ? OR "rank" = ? AND "id" < ?) ORDER BY "rank" DESC, "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![Value::Null, seven.clone()], &["rank", "-id"]), @r#"SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("rank" IS NOT NULL OR "rank" IS NULL AND "id" < ?) ORDER BY "rank", "id" DESC LIMIT ?"#);
+        assert_snapshot!(text_of(vec![seven], &["-id"]), @r#"SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE _deleted_at IS NULL AND ("id" < ?) ORDER BY "id" DESC LIMIT ?"#);
     }
 
     #[test]
@@ -678,8 +718,8 @@ mod tests {
             ..plain
         };
         assert_snapshot!(both(|dialect| page(dialect, notes, Scope::Live, &query)), @r#"
-        SELECT "id", _version, "id", _deleted_at, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?) ORDER BY "rank" DESC, "id" DESC
-        SELECT "id", _version, "id", to_char(_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS _, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text ORDER BY "rank" DESC, "id" DESC LIMIT $8::bigint OFFSET $9::bigint) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL AND "title" = ? AND "title" IS NOT ? AND "rank" < ? AND "rank" IN (?, ?) AND carafe_contains(?, "title") AND "rank" IS NOT NULL AND carafe_contains(?, "title") ORDER BY "rank" DESC, "id" DESC LIMIT ? OFFSET ?) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank" FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL AND "title" = $1::text AND "title" IS DISTINCT FROM $2::text AND "rank" < $3::bigint AND "rank" IN ($4::bigint, $5::bigint) AND strpos(_carafe_fold("title"), $6::text) > 0 AND "rank" IS NOT NULL AND _search LIKE $7::text ORDER BY "rank" DESC, "id" DESC LIMIT $8::bigint OFFSET $9::bigint) ORDER BY "rank" DESC, "id" DESC
         "#);
         assert_eq!(
             page(Dialect::Sqlite, notes, Scope::Live, &query)

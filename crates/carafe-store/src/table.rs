@@ -22,16 +22,16 @@ pub(crate) fn column(sql: &mut Statement, resource: &Resource, column: Column) {
 }
 
 /// Key, version, id, time of deletion, fields: as a [`Row`](carafe_model::value::Row) has them.
-pub(crate) fn row(sql: &mut Statement, resource: &Resource) {
+pub(crate) fn row(sql: &mut Statement, resource: &Resource, scope: Scope) {
     key(sql, resource);
     sql.push(", _version, ");
     id(sql, resource);
     sql.push(", ");
-    match resource.delete {
-        Delete::Soft => read(sql, Storage::Datetime, |sql| {
+    match (resource.delete, scope) {
+        (Delete::Soft, Scope::Deleted) => read(sql, Storage::Datetime, |sql| {
             sql.push("_deleted_at");
         }),
-        Delete::Hard => {
+        (_, Scope::Live) | (Delete::Hard, Scope::Deleted) => {
             sql.push("NULL");
         }
     }

@@ -349,6 +349,9 @@ impl Sqlite {
             if let Read::Done(Some(total)) = now {
                 return Ok(Total::exact(total));
             }
+            if let Some(page) = &walk.through_table {
+                page.was_slow();
+            }
         }
         let (records, total) = self.matching(plans, resource, scope, query).await?;
         for record in &records {

@@ -53,10 +53,11 @@ pub(crate) fn walk_page(
         return ranks.page(&reader.connection, query, &mut each);
     }
     let deep = query.offset() > 0;
-    let text = if deep {
-        &walk.deep_page
-    } else {
-        &walk.first_page
+    let through_table = walk.through_table.as_ref().filter(|_| !deep);
+    let text = match through_table {
+        _ if deep => &walk.deep_page,
+        Some(page) if page.is_quick() => &page.first_page,
+        _ => &walk.first_page,
     };
     let mut statement = reader.connection.prepare_cached(text)?;
     bind(&mut statement, 1, &whole(query.per_page))?;
@@ -68,10 +69,14 @@ pub(crate) fn walk_page(
     while let Some(row) = rows.next()? {
         let row = SqliteRow(row);
         if total.is_none() {
-            total = match row.cell(total_column) {
-                Cell::Integer(total) => Some(u64::try_from(total).unwrap_or(0)),
-                Cell::Null | Cell::Number(_) | Cell::Text(_) => Some(0),
+            let count = |column| match row.cell(column) {
+                Cell::Integer(count) => u64::try_from(count).unwrap_or(0),
+                Cell::Null | Cell::Number(_) | Cell::Text(_) => 0,
             };
+            total = Some(count(total_column));
+            if let Some(page) = through_table {
+                page.saw(count(total_column + 1));
+            }
         }
         each(&row);
     }

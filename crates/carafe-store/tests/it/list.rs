@@ -297,6 +297,45 @@ async fn a_long_read_is_finished_elsewhere() {
 }
 
 #[tokio::test]
+async fn the_first_page_is_the_same_however_many_are_deleted() {
+    let fields = vec![field("title", Kind::String)];
+    let schema = schema(vec![resource("notes", fields).order(&["id"])]);
+    let bed = Bed::file(&schema).await;
+    let other = bed.other();
+    other
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+             INSERT INTO notes (title) SELECT 'n' || i FROM n",
+        )
+        .unwrap();
+    let query = Query {
+        per_page: 2,
+        ..bed.query("notes")
+    };
+    // By the index at first, by the table as long as none or few are deleted, and not for long
+    // once many are, whoever has deleted them.
+    for (deleted, expected) in [
+        (0_u32, "n1 n2"),
+        (3, "n4 n5"),
+        (99_000, "n99001 n99002"),
+        (100_000, ""),
+        (0, "n1 n2"),
+    ] {
+        let change = "UPDATE notes SET _deleted_at =
+            CASE WHEN id <= ?1 THEN '2026-01-31T12:00:00.000000Z' END
+            WHERE (_deleted_at IS NULL) = (id <= ?1)";
+        other.execute(change, [deleted]).unwrap();
+        for _ in 0..3 {
+            let (records, total) = bed.list("notes", &query).await;
+            assert_eq!(titles(&records).join(" "), expected, "deleted: {deleted}");
+            assert_eq!(total, 100_000 - u64::from(deleted));
+        }
+    }
+    drop(other);
+    bed.finish().await;
+}
+
+#[tokio::test]
 async fn first_pages_are_walks_of_an_index() {
     let bed = Bed::file(&notes(false)).await;
     let other = bed.other();
