@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-use crate::scan::plain_bytes;
+use crate::scan::{plain_ascii_bytes, plain_bytes};
+
+const DELETE: u8 = 0x7f;
 
 /// Writes `text` so that it reads as text wherever it stands: markup characters and quotes as
 /// references, control characters and noncharacters, which HTML cannot hold (HTML Standard,
 /// preprocessing the input stream), as something that can be seen.
 pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Result {
     let mut written = 0;
-    let mut index = 0;
+    // Most texts end here.
+    let mut index = plain_ascii_bytes(text.as_bytes(), [b'<', b'>', b'&', b'"', b'\'', DELETE]);
     loop {
         index += plain_bytes(&text.as_bytes()[index..], may_be_markup);
         let Some(c) = text[index..].chars().next() else {
@@ -38,7 +41,7 @@ pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Re
 
 /// Whether a character that begins with this byte needs a look.
 fn may_be_markup(byte: u8) -> bool {
-    let is_text = (b' '..0x7f).contains(&byte);
+    let is_text = (b' '..DELETE).contains(&byte);
     !is_text | (byte == b'<') | (byte == b'>') | (byte == b'&') | (byte == b'"') | (byte == b'\'')
 }
 

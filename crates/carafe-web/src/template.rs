@@ -13,7 +13,7 @@ use rust_embed::RustEmbed;
 use crate::escape;
 use crate::link::{Links, Target, with_query};
 use crate::pages::form;
-use crate::pages::view::{Moment, RecordView};
+use crate::pages::view::{Moment, RecordView, no_such_field};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -273,13 +273,20 @@ fn add_functions(environment: &mut Environment<'static>, links: &Arc<Links>) {
         },
     );
     environment.add_filter("cell", |record: &Value, column: &str| {
-        on_record(record, |record| record.cell(column))
+        on_record(record, |record| {
+            record.cell(column).ok_or_else(no_such_field)
+        })
+    });
+    environment.add_filter("cells", |record: &Value, columns: &Value| {
+        on_record(record, |record| record.cells(columns))
     });
     environment.add_filter("shown", |record: &Value, column: &str| {
-        on_record(record, |record| record.shown(column))
+        on_record(record, |record| {
+            record.shown(column).ok_or_else(no_such_field)
+        })
     });
     environment.add_filter("heading", |record: &Value| {
-        on_record(record, |record| Some(Value::from(record.heading())))
+        on_record(record, |record| Ok(Value::from(record.heading())))
     });
 }
 
@@ -299,12 +306,12 @@ fn escaped(value: &Value) -> Value {
 
 fn on_record(
     value: &Value,
-    show: impl FnOnce(&RecordView) -> Option<Value>,
+    show: impl FnOnce(&RecordView) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
     let record = value
         .downcast_object_ref::<RecordView>()
         .ok_or_else(|| mistake("this filter is for records".to_owned()))?;
-    show(record).ok_or_else(|| mistake("the record has no such field".to_owned()))
+    show(record)
 }
 
 fn dated(value: &Value, show: fn(&Moment) -> String) -> String {
@@ -569,6 +576,10 @@ mod tests {
                 "{{ url_for('static', filename='css/style.css') }}",
                 "/static/css/style.css",
             ),
+            (
+                "{{ note|cells([{'name': 'title'}, {'name': 'id', 'class': 'number'}]) }}",
+                "<th scope=\"row\"><a href=\"/notes/7\">Milk</a></th>\n<td class=\"number\">7</td>\n",
+            ),
             ("{{ note.created_at|date }}", "2026-01-02"),
             ("{{ note.created_at|datetime }}", "2026-01-02 03:04 UTC"),
             ("{{ note.created_at.strftime('%d.%m.%Y') }}", "02.01.2026"),
@@ -598,6 +609,11 @@ mod tests {
             ("{{ url_for('note.list') }}", "did you mean \"notes\"?"),
             ("{{ url_for('notes.detail') }}", "notes.detail needs id="),
             ("{{ 'x'|cell('a') }}", "this filter is for records"),
+            ("{{ 'x'|cells([]) }}", "this filter is for records"),
+            (
+                "{{ note|cells([{'name': 'titel', 'class': ''}]) }}",
+                "the record has no such field",
+            ),
             (
                 "{% for i in range(100000) %}{% for j in range(1000) %}{{ j }}{% endfor %}{% endfor %}",
                 "fuel",

@@ -26,6 +26,12 @@ impl<N: Name> Named<N> {
     }
 }
 
+/// Whether two names are the same. Those that are not mostly differ in their length or in their
+/// first letter, which is quicker to see than to compare them.
+fn is_same(name: &str, key: &str) -> bool {
+    name.len() == key.len() && name.as_bytes().first() == key.as_bytes().first() && name == key
+}
+
 /// What a name is kept as.
 pub(crate) trait Name: AsRef<str> + Debug + Send + Sync + 'static {}
 
@@ -42,7 +48,7 @@ impl<N: Name> Object for Named<N> {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         let mut latest_first = self.0.iter().rev();
-        let found = latest_first.find(|(name, _)| name.as_ref() == key);
+        let found = latest_first.find(|(name, _)| is_same(name.as_ref(), key));
         found.map(|(_, value)| value.clone())
     }
 

@@ -25,6 +25,12 @@ use crate::template::shorten;
 /// Characters of a value in a cell of a list.
 const CELL_CHARACTERS_MAX: usize = 100;
 
+/// What stands for a value that is not there.
+const NOTHING: &str = "—";
+
+/// Room for the cells of a row.
+const CELLS_BYTES: usize = 512;
+
 /// Characters of a record's heading.
 const HEADING_CHARACTERS_MAX: usize = 80;
 
@@ -76,6 +82,52 @@ impl RecordView {
         self.html(name, Size::Short).map(Value::from_safe_string)
     }
 
+    /// The cells of a table's row, one for each of `columns`, which have `name` and `class`: a
+    /// `th` that leads to the record's page, or to its restoration, and a `td` for each other.
+    ///
+    /// # Errors
+    ///
+    /// Where something among them is no column of the record's.
+    pub fn cells(&self, columns: &Value) -> Result<Value, Error> {
+        let mut html = String::with_capacity(CELLS_BYTES);
+        for (index, column) in columns.try_iter()?.enumerate() {
+            let name = column.get_attr("name")?;
+            let cell = name.as_str().and_then(|name| self.html(name, Size::Short));
+            let cell = cell.ok_or_else(no_such_field)?;
+            if index == 0 {
+                self.leading_cell(cell, &mut html);
+                continue;
+            }
+            html.push_str("<td");
+            let class = column.get_attr("class")?;
+            if let Some(class) = class.as_str().filter(|class| !class.is_empty()) {
+                html.push_str(" class=\"");
+                html.push_str(&escape::html(class));
+                html.push('"');
+            }
+            html.extend([">", &cell, "</td>\n"]);
+        }
+        Ok(Value::from_safe_string(html))
+    }
+
+    fn leading_cell(&self, cell: String, html: &mut String) {
+        html.push_str("<th scope=\"row\"><a href=\"");
+        match &self.record.deleted_at {
+            None => html.push_str(&escape::html(&self.path(Target::Detail))),
+            Some(at) => {
+                html.push_str(&escape::html(&self.path(Target::Restore)));
+                html.push_str("?deleted=");
+                html.push_str(&escape::html(at));
+            }
+        }
+        html.push_str("\">");
+        match cell == NOTHING {
+            true => html.push_str(&escape::html(&self.heading())),
+            false => html.push_str(&cell),
+        }
+        html.push_str("</a></th>\n");
+    }
+
     /// The column called `name` as the record's own page shows it: whole.
     #[must_use]
     pub fn shown(&self, name: &str) -> Option<Value> {
@@ -95,7 +147,7 @@ impl RecordView {
             (None, _) => Cow::from(field.show(value)),
         };
         if text.trim().is_empty() {
-            return Some("—".to_owned());
+            return Some(NOTHING.to_owned());
         }
         let escaped = || match size {
             Size::Short => escape::html(&shorten(&text, CELL_CHARACTERS_MAX, "…", false)),
@@ -154,6 +206,15 @@ impl RecordView {
             Size::Short | Size::Whole => text,
         }
     }
+}
+
+/// The mistake of a template that asks for a field by another name.
+#[must_use]
+pub(crate) fn no_such_field() -> Error {
+    Error::new(
+        minijinja::ErrorKind::InvalidOperation,
+        "the record has no such field",
+    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
