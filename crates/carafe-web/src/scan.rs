@@ -9,7 +9,7 @@ pub(crate) fn plain_bytes(text: &[u8], special: impl Fn(u8) -> bool) -> usize {
             .fold(false, |found, byte| found | special(*byte));
         !found
     };
-    in_chunks(text, is_plain, &special)
+    up_to_special(text, plain_chunks(text, is_plain), is_plain, &special)
 }
 
 /// How many bytes at the start of `text` are printable ASCII or DEL, and none of `special`, which
@@ -17,13 +17,18 @@ pub(crate) fn plain_bytes(text: &[u8], special: impl Fn(u8) -> bool) -> usize {
 // Where it is called the compiler knows what is special.
 #[inline(always)]
 pub(crate) fn plain_ascii_bytes<const COUNT: usize>(text: &[u8], special: [u8; COUNT]) -> usize {
-    let is_plain = |chunk: &[u8; 64]| {
-        let flags = chunk
-            .iter()
-            .fold(0, |flags, byte| flags | flag(*byte, special));
-        flags < 0x80
-    };
-    in_chunks(text, is_plain, |byte| flag(byte, special) >= 0x80)
+    let start = plain_chunks(text, |chunk: &[u8; 64]| is_plain_ascii(chunk, special));
+    let is_plain = |chunk: &[u8; 16]| is_plain_ascii(chunk, special);
+    let start = start + plain_chunks(&text[start..], is_plain);
+    up_to_special(text, start, is_plain, |byte| flag(byte, special) >= 0x80)
+}
+
+#[inline(always)]
+fn is_plain_ascii<const COUNT: usize>(chunk: &[u8], special: [u8; COUNT]) -> bool {
+    let flags = chunk
+        .iter()
+        .fold(0, |flags, byte| flags | flag(*byte, special));
+    flags < 0x80
 }
 
 /// A byte whose high bit is set where `byte` is not ASCII, below the space, or in `special`: of
@@ -36,21 +41,37 @@ fn flag<const COUNT: usize>(byte: u8, special: [u8; COUNT]) -> u8 {
     })
 }
 
-/// How many bytes there are before the first `special` one, `LENGTH` at a time.
+/// How many bytes at the start of `text` are in whole chunks that are plain.
 #[inline(always)]
-fn in_chunks<const LENGTH: usize>(
+fn plain_chunks<const LENGTH: usize>(
     text: &[u8],
+    is_plain: impl Fn(&[u8; LENGTH]) -> bool,
+) -> usize {
+    let (chunks, _) = text.as_chunks::<LENGTH>();
+    chunks.iter().take_while(|chunk| is_plain(chunk)).count() * LENGTH
+}
+
+/// How many bytes there are before the first `special` one, which is not among the first `start`.
+#[inline(always)]
+fn up_to_special<const LENGTH: usize>(
+    text: &[u8],
+    start: usize,
     is_plain: impl Fn(&[u8; LENGTH]) -> bool,
     special: impl Fn(u8) -> bool,
 ) -> usize {
-    let (chunks, _) = text.as_chunks::<LENGTH>();
-    let start = chunks.iter().take_while(|chunk| is_plain(chunk)).count() * LENGTH;
     let rest = &text[start..];
     if rest.len() < LENGTH {
-        // Filled up with letters, which nobody looks for, the end is looked at like the rest.
-        let mut last = [b'a'; LENGTH];
-        last[..rest.len()].copy_from_slice(rest);
-        if is_plain(&last) {
+        let is_rest_plain = match text.last_chunk::<LENGTH>() {
+            // Some of it has been looked at, and was plain.
+            Some(last) => is_plain(last),
+            None => {
+                // Filled up with letters, which nobody looks for.
+                let mut last = [b'a'; LENGTH];
+                last[..rest.len()].copy_from_slice(rest);
+                is_plain(&last)
+            }
+        };
+        if is_rest_plain {
             return text.len();
         }
     }
@@ -64,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_first_special_byte_ends_what_is_plain() {
-        for length in 0..70 {
+        for length in 0..150 {
             let plain = "a".repeat(length);
             for behind in ["", "!", "!!", "!aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"] {
                 let text = plain.clone() + behind;
@@ -78,7 +99,8 @@ mod tests {
 
     #[test]
     fn every_byte_is_plain_ascii_or_not_wherever_it_stands() {
-        const LENGTH: usize = 64;
+        // Wide chunks, narrow ones, and an end.
+        const LENGTH: usize = 91;
         for byte in 0..=u8::MAX {
             for place in 0..LENGTH {
                 for beside in [b' ', b'!', b'a', 0x7f] {

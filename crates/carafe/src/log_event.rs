@@ -259,7 +259,7 @@ mod tests {
             .with_current_span(false)
             .with_span_list(false)
             .finish();
-        let writer = LogWriter::new(own.clone());
+        let writer = LogWriter::new(own.clone(), usize::MAX);
         tracing::subscriber::with_default(log.with(JsonLog(writer.clone())), tell);
         writer.flush();
         assert_eq!(own.lines(), theirs.lines());

@@ -1,6 +1,8 @@
 //! Lines of the log on their way out: collected, and written together by a thread of their own.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{mem, panic, thread};
@@ -18,7 +20,7 @@ const BATCH_BYTES: usize = 32 * 1024;
 const WAITING_BYTES_MAX: usize = 256 * 1024;
 
 /// What a pipe takes as one piece (`PIPE_BUF` of Linux), so that processes can share it: lines are
-/// written together up to this size, and a longer one by itself.
+/// written together up to this size, and a longer one by itself. A file takes any length at once.
 const PIECE_BYTES_MAX: usize = 4096;
 
 /// Takes lines from any thread and writes them in their order; a cheap clone.
@@ -35,15 +37,30 @@ struct Shared {
 
 struct Out {
     writer: Box<dyn Write + Send>,
+    piece_bytes_max: usize,
     /// What is being written; its room is used again.
     lines: Vec<u8>,
 }
 
 impl LogWriter {
-    /// Nobody writes what is put until [`flush`](Self::flush) or [`start`](Self::start).
-    pub(crate) fn new(writer: impl Write + Send + 'static) -> Self {
+    /// To standard output, as [`new`](Self::new).
+    pub(crate) fn to_stdout() -> Self {
+        let stdout = io::stdout();
+        let file = stdout.as_fd().try_clone_to_owned().map(File::from);
+        let is_file = file.and_then(|file| Ok(file.metadata()?.is_file()));
+        let piece_bytes_max = match is_file {
+            Ok(true) => usize::MAX,
+            Ok(false) | Err(_) => PIECE_BYTES_MAX,
+        };
+        Self::new(stdout, piece_bytes_max)
+    }
+
+    /// Nobody writes what is put until [`flush`](Self::flush) or [`start`](Self::start). No more
+    /// than `piece_bytes_max` is written at once, unless a line is longer.
+    pub(crate) fn new(writer: impl Write + Send + 'static, piece_bytes_max: usize) -> Self {
         let out = Out {
             writer: Box::new(writer),
+            piece_bytes_max,
             lines: Vec::new(),
         };
         Self(Arc::new(Shared {
@@ -87,9 +104,13 @@ impl LogWriter {
     /// is lost.
     pub(crate) fn flush(&self) {
         let mut out = lock(&self.0.out);
-        let Out { writer, lines } = &mut *out;
+        let Out {
+            writer,
+            piece_bytes_max,
+            lines,
+        } = &mut *out;
         mem::swap(lines, &mut *lock(&self.0.waiting));
-        for piece in pieces(lines) {
+        for piece in pieces(lines, *piece_bytes_max) {
             let _ = writer.write_all(piece);
         }
         let _ = writer.flush();
@@ -114,10 +135,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Whole lines, as many as fit in one piece.
-fn pieces(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn pieces(mut lines: &[u8], bytes_max: usize) -> impl Iterator<Item = &[u8]> {
     let is_end = |byte: &u8| *byte == b'\n';
     std::iter::from_fn(move || {
-        let within = &lines[..lines.len().min(PIECE_BYTES_MAX)];
+        let within = &lines[..lines.len().min(bytes_max)];
         let end = within.iter().rposition(is_end);
         let end = end.or_else(|| lines.iter().position(is_end))?;
         let (piece, rest) = lines.split_at(end + 1);
@@ -151,7 +172,7 @@ mod tests {
 
     fn pipe() -> (LogWriter, Receiver<String>) {
         let (sender, receiver) = mpsc::channel();
-        (LogWriter::new(Pipe(sender)), receiver)
+        (LogWriter::new(Pipe(sender), PIECE_BYTES_MAX), receiver)
     }
 
     fn written(receiver: &Receiver<String>) -> Vec<String> {
@@ -186,9 +207,12 @@ mod tests {
         ];
         for (lengths, expected) in cases {
             let lines: String = lengths.iter().map(|length| line(*length)).collect();
-            let found: Vec<usize> = pieces(lines.as_bytes()).map(<[u8]>::len).collect();
-            assert_eq!(found, expected, "lines: {lengths:?}");
+            let found = pieces(lines.as_bytes(), PIECE_BYTES_MAX).map(<[u8]>::len);
+            assert_eq!(found.collect::<Vec<_>>(), expected, "lines: {lengths:?}");
         }
+        let lines = line(4096) + &line(4097);
+        let found = pieces(lines.as_bytes(), usize::MAX).map(<[u8]>::len);
+        assert_eq!(found.collect::<Vec<_>>(), [8193]);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn start(level: &str, format: LogFormat) -> Result<Log> {
             Ok(Log(None))
         }
         LogFormat::Json => {
-            let writer = LogWriter::new(std::io::stdout());
+            let writer = LogWriter::to_stdout();
             let log = tracing_subscriber::registry()
                 .with(filter)
                 .with(JsonLog(writer.clone()));

@@ -32,7 +32,8 @@ const CHECKPOINT_PAGES: i64 = 2000;
 const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
 
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
-const READER_CACHE_KIB: i64 = 2 * 1024;
+/// Room for the inner pages of a table of a million rows, and some more.
+const READER_CACHE_KIB: i64 = 4 * 1024;
 
 /// Where a database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
