@@ -52,16 +52,11 @@ impl Line {
         goal: &'static str,
         what: &str,
         figures: Vec<(String, Figures)>,
-        wanted: Wanted,
+        wanted: Option<Wanted>,
     ) -> Self {
-        Self::of(
-            goal,
-            what,
-            figures,
-            Some(wanted),
-            "/s of a core",
-            |figures| figures.rate_of_core,
-        )
+        Self::of(goal, what, figures, wanted, "/s of a core", |figures| {
+            figures.rate_of_core
+        })
     }
 
     /// A comparison of two rates of operations by the clock.

@@ -30,7 +30,7 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     let search = format!("/api/articles?q={RARE}");
     for (what, path) in [
         ("GET one", "/api/notes/{id}"),
-        ("list of 10", "/api/notes"),
+        ("second page of 10", "/api/notes?page=2"),
         ("search, rare word", &search),
     ] {
         compare(bench, what, sides, |rows| Read::of(path, rows))?;

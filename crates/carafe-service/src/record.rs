@@ -18,6 +18,8 @@ use carafe_store::error::Error as StoreError;
 use carafe_store::request::{Remembered, Request};
 use carafe_store::store::{Revision, Scope, Stamp, Store};
 
+pub use carafe_store::store::State;
+
 use crate::access::{Action, authorize, signature};
 use crate::error::{Error, Result};
 use crate::hook::{Verb, Write};
@@ -152,6 +154,17 @@ impl Service {
         let listed = self.store.list(resource, Scope::Deleted, &query, &mut each);
         listed.await.map_err(|error| self.error(error, resource))?;
         found.ok_or_else(|| not_found(resource))
+    }
+
+    /// What the database is at this moment, for who may read the resource: while it is the same,
+    /// so is every list of its live records. `None` where that is not known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`].
+    pub fn state(&self, actor: &Actor, resource: &Resource) -> Result<Option<State>> {
+        authorize(actor, Action::Read, resource)?;
+        Ok(self.store.state())
     }
 
     /// Reads a page of records, hands each row to `each` in order, and returns how many

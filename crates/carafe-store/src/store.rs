@@ -25,6 +25,7 @@ use crate::write::{self, Expect, Refusal, Step, Work, Write};
 
 pub use crate::database::{Database, Durability, Options};
 pub use crate::migrate::{Accept, Doing, Migrated, Migration, Plan, PlannedStep, Progress, untold};
+pub use crate::sqlite::snapshot::State;
 pub use crate::write::Action;
 
 /// Which records a read sees.
@@ -102,6 +103,16 @@ impl Store {
             Engine::Postgres(postgres) => {
                 Box::pin(postgres.get(plans, resource, scope, key, read)).await
             }
+        }
+    }
+
+    /// What the database is at this moment: another value after each commit of any process, and
+    /// the same until then. `None` where that is not known without asking a server.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        match &self.database.engine {
+            Engine::Sqlite(sqlite) => sqlite.state(),
+            Engine::Postgres(_) => None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::openapi::Document;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
 use crate::rate::Rates;
+use crate::recent::Recent;
 use crate::sign::SecretKey;
 
 /// One declaration, served. Requests share it by `Arc`; a changed declaration is a new one.
@@ -49,6 +50,8 @@ pub struct Plan {
     /// `Allow` of the collection and of an item.
     pub allow_collection: HeaderValue,
     pub allow_item: HeaderValue,
+    /// Pages of the list, as long as they are right.
+    pub recent: Recent,
 }
 
 impl App {
@@ -110,6 +113,7 @@ impl Plan {
             encoder: Encoder::new(resource),
             allow_collection: allow(&resource.methods.collection),
             allow_item: allow(&resource.methods.item),
+            recent: Recent::default(),
         }
     }
 }

@@ -120,7 +120,7 @@ const FIELDS: usize = 12;
 
 /// A reply with a JSON body that caches must ask about before they use it again.
 #[must_use]
-pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     reply(status, HeaderValue::from_static("application/json"), body)
 }
 
@@ -153,8 +153,8 @@ pub fn empty(status: StatusCode) -> Response {
 
 /// A reply with a body of a type.
 #[must_use]
-pub fn reply(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Content::from(Bytes::from(body)));
+pub fn reply(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Content::from(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(FIELDS);

@@ -38,6 +38,7 @@ pub mod prefer;
 pub mod problem;
 pub mod query;
 pub mod rate;
+pub mod recent;
 pub mod route;
 mod scan;
 pub mod server;

@@ -30,6 +30,7 @@ use crate::sqlite::profile::Profile;
 use crate::sqlite::read;
 use crate::sqlite::readers::{Read, Reader, Readers, locked};
 use crate::sqlite::row::to_record;
+use crate::sqlite::snapshot::State;
 use crate::sqlite::transaction::{SqliteTransaction, now};
 use crate::sqlite::writer::{self, Log, Message, Request};
 use crate::sqlite::{indexer, search};
@@ -358,6 +359,11 @@ impl Sqlite {
             each(record);
         }
         Ok(total)
+    }
+
+    /// What a file is at this moment.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.handle.readers.as_ref()?.state()
     }
 
     /// Reads a page and counts, in one snapshot: on this thread if it is quick.

@@ -18,7 +18,7 @@ use crate::slow::Slow;
 use crate::sqlite::connection;
 use crate::sqlite::failure;
 use crate::sqlite::profile::Profile;
-use crate::sqlite::snapshot::{Commits, Mark};
+use crate::sqlite::snapshot::{Commits, State};
 
 /// Threads for reads that may take long.
 const THREADS: usize = 2;
@@ -77,8 +77,8 @@ pub(crate) struct Reader {
     pub(crate) connection: Connection,
     profile: Option<Profile>,
     stop: Arc<Stop>,
-    /// What commits there were before the snapshot that is kept, and its epoch.
-    kept: Cell<Option<(Mark, usize)>>,
+    /// The state before the snapshot that is kept, and its epoch.
+    kept: Cell<Option<(State, usize)>>,
 }
 
 #[derive(Default)]
@@ -128,17 +128,17 @@ impl Reader {
     }
 
     /// Begins a snapshot, unless the one that is kept is the newest. A commit that comes between
-    /// the look at the mark and the first read is in the snapshot, and makes the next one new.
+    /// the look at the state and the first read is in the snapshot, and makes the next one new.
     fn renew(&self, commits: &Commits, epoch: usize) -> rusqlite::Result<()> {
-        let mark = commits.mark().map(|mark| (mark, epoch));
-        if mark.is_some() && self.kept.get() == mark {
+        let state = commits.state().map(|state| (state, epoch));
+        if state.is_some() && self.kept.get() == state {
             return Ok(());
         }
         // What the last read has used up is not this one's.
         self.lift_limit();
         self.release()?;
         self.connection.prepare_cached("BEGIN")?.raw_execute()?;
-        self.kept.set(mark);
+        self.kept.set(state);
         Ok(())
     }
 
@@ -231,6 +231,11 @@ impl Readers {
             }
             Err(err) => Err(err.into()),
         }
+    }
+
+    /// What the database is at this moment, where that is known.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.commits.state()
     }
 
     /// The connections that may keep a snapshot.

@@ -15,9 +15,10 @@ pub(crate) struct Commits {
     index: Option<File>,
 }
 
-/// The header at one moment. Its counter of commits makes it another after each.
+/// What a database is at one moment, to be compared only: the header of the log's index, which
+/// its counter of commits makes another after each commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark([u8; 48]);
+pub struct State([u8; 48]);
 
 impl Commits {
     /// Of the database at `path`, which is open: its index is there as long as it is.
@@ -30,9 +31,9 @@ impl Commits {
     }
 
     /// What stays the same until the next commit; `None` where that is not known.
-    pub(crate) fn mark(&self) -> Option<Mark> {
+    pub(crate) fn state(&self) -> Option<State> {
         let mut bytes = [0; 48];
         self.index.as_ref()?.read_exact_at(&mut bytes, 0).ok()?;
-        Some(Mark(bytes))
+        Some(State(bytes))
     }
 }

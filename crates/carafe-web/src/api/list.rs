@@ -1,9 +1,11 @@
 //! Lists: records in the shape that the declaration says, with paging beside them.
 
+use bytes::Bytes;
 use carafe_model::fault::{Code, Fault};
 use carafe_model::query::{CURSOR, DELETED, Defaults, Filter, Query, Test, Total};
 use carafe_model::resource::{Column, Delete, Lists, Method, Pagination, Resource, Strictness};
 use carafe_model::value::Row;
+use carafe_service::record::State;
 use http::header::{HeaderName, LINK};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -12,6 +14,7 @@ use crate::call::{Call, Response, json};
 use crate::condition::EntityTag;
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, write_string};
+use crate::recent::{Page, Recent};
 use crate::route::At;
 
 /// Records on a page where nothing was asked.
@@ -29,15 +32,62 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     if query.cursor.is_some() {
         return Box::pin(cursor::list(call, at, query)).await;
     }
+    let recent = recent(call, at, &query)?;
+    let page = match recent.and_then(|(recent, state)| recent.get(call.query(), state)) {
+        Some(page) => page,
+        None => {
+            let page = read(call, at, &query).await?;
+            if let Some((recent, state)) = recent {
+                recent.put(call.query(), state, &page);
+            }
+            page
+        }
+    };
+    answer(call, &query, page)
+}
+
+/// Where a page is kept that is the same for all who may read it, a first one of everything, and
+/// the state that the database is in.
+fn recent<'c>(
+    call: &'c Call,
+    at: &At<'_>,
+    query: &Query,
+) -> Result<Option<(&'c Recent, State)>, Problem> {
+    let is_first_of_all = query.page == 1
+        && !query.deleted
+        && query.filters.is_empty()
+        && query.search.is_none()
+        // With links its records name the host that was asked.
+        && !at.resource.links;
+    if !is_first_of_all {
+        return Ok(None);
+    }
+    let state = call.app.service.state(&call.actor, at.resource);
+    let state = state.map_err(|error| Problem::from_service(error, at.resource, Method::Get))?;
+    Ok(state.map(|state| (&call.app.plan(at.resource).recent, state)))
+}
+
+/// Reads a page and writes its body.
+async fn read(call: &Call, at: &At<'_>, query: &Query) -> Result<Page, Problem> {
     let mut body = Vec::with_capacity(room(query.per_page));
     write_start(&mut body, at.resource);
-    let total = records(call, at, &query, &mut body).await?;
+    let total = records(call, at, query, &mut body).await?;
     body.push(b']');
     if at.resource.lists == Lists::Page {
-        let paging = Paging::new(&query, total);
-        write_paging(&mut body, &query, &paging);
+        let paging = Paging::new(query, total);
+        write_paging(&mut body, query, &paging);
     }
-    answer(call, &query, total, body)
+    Ok(page(body, total))
+}
+
+pub(super) fn page(body: Vec<u8>, total: Total) -> Page {
+    // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
+    let tag = EntityTag::of_list(&body, total.count);
+    Page {
+        body: Bytes::from(body),
+        total,
+        tag,
+    }
 }
 
 /// Appends what stands before the first record.
@@ -80,7 +130,7 @@ pub async fn search(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
         body.extend_from_slice(b",\"count_is_exact\":false");
     }
     body.push(b'}');
-    answer(call, &query, total, body)
+    answer(call, &query, page(body, total))
 }
 
 /// What a list is asked, with `per_page` records on a page where nothing is said, and at most
@@ -264,14 +314,8 @@ pub(super) async fn each_record(
     total.map_err(|error| Problem::from_service(error, at.resource, Method::Get))
 }
 
-pub(super) fn answer(
-    call: &Call,
-    query: &Query,
-    total: Total,
-    body: Vec<u8>,
-) -> Result<Response, Problem> {
-    // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
-    let tag = EntityTag::of_list(&body, total.count);
+pub(super) fn answer(call: &Call, query: &Query, page: Page) -> Result<Response, Problem> {
+    let Page { body, total, tag } = page;
     super::reply::answer(call, &tag, || {
         let mut response = json(StatusCode::OK, body);
         add_paging(call, query, total, response.headers_mut());

@@ -61,7 +61,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> std::result::Result<Response, Pro
         .min(total.count.saturating_sub(query.offset()));
     if map.written >= wanted {
         map.bytes.push(b'}');
-        return list::answer(call, &query, total, map.bytes);
+        return list::answer(call, &query, list::page(map.bytes, total));
     }
     let (sender, content) = Content::channel();
     let mut response = json(StatusCode::OK, Vec::new());

@@ -97,6 +97,52 @@ async fn what_raw_sql_writes_is_in_the_next_read() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_asked_again_is_the_one_that_is_there() {
+    let folder = Folder::notes();
+    let server = folder.serve();
+    let client = server.client();
+    let other = folder.database();
+    let queries = [
+        "",
+        "?per_page=2",
+        "?per_page=2&page=1",
+        "?sort=id",
+        "?sort=-id",
+        "?fields=title",
+        "?page=2&per_page=2",
+        "?title=Note%201",
+    ];
+    for number in 1..=8 {
+        let title = format!("Note {number}");
+        let note = json!({ "title": title, "content": "c" });
+        match number % 2 {
+            0 => assert_eq!(client.post("/api/notes", note).await.status, 201),
+            _ => {
+                let insert = "INSERT INTO notes (title, content, created_at, updated_at)
+                    VALUES (?1, 'c', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')";
+                other.execute(insert, [&title]).unwrap();
+            }
+        }
+        for query in queries {
+            let list = client.get(&format!("/api/notes{query}")).await;
+            let again = client.get(&format!("/api/notes{query}")).await;
+            assert_eq!(again.text, list.text, "query: {query}");
+            for field in ["etag", "link", "x-total-count", "content-type"] {
+                assert_eq!(again.header(field), list.header(field), "query: {query}");
+            }
+            let expected = if query.contains("title=") { 1 } else { number };
+            assert_eq!(list.json()["total"], expected, "query: {query}");
+        }
+        let newest = client.get("/api/notes?sort=-id").await.json();
+        assert_eq!(newest["notes"][0]["title"], title);
+        let titles = client.get("/api/notes?sort=id&fields=title").await.json();
+        assert_eq!(titles["notes"][0], json!({ "title": "Note 1" }));
+        let two = client.get("/api/notes?per_page=2").await.json();
+        assert_eq!(two["notes"].as_array().unwrap().len(), number.min(2));
+    }
+}
+
+#[tokio::test]
 async fn a_change_between_reading_and_writing_is_a_conflict_also_from_outside() {
     let folder = Folder::notes();
     let server = folder.serve();
