@@ -244,7 +244,7 @@ impl Sqlite {
     pub(crate) async fn write(&self, write: Write) -> Result<i64> {
         let (reply, answer) = oneshot::channel();
         self.send(Message::Write(Request { write, reply }))?;
-        answer.await.map_err(|_| failure::closed())?
+        answer.await.map_err(|_| failure::closed())?.outcome()
     }
 
     /// Inserts the rows that come, all or none.

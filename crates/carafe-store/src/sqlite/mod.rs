@@ -1,5 +1,6 @@
 //! SQLite: connections, the thread that writes, and those that read.
 
+pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod ddl;

@@ -235,7 +235,8 @@ pub(crate) struct Taker<'c> {
     connection: &'c Connection,
     resource: &'c Resource,
     set: CachedStatement<'c>,
-    replace: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
     segment: Option<Segment>,
     /// What the rows of the segment have.
     grams: HashMap<Gram, Vec<u16>, RandomState>,
@@ -249,15 +250,21 @@ impl<'c> Taker<'c> {
     ) -> rusqlite::Result<Self> {
         let mut set = select(resource, "rows");
         set.push("= ?");
-        let mut replace = Statement::new(Dialect::Sqlite, "INSERT OR REPLACE INTO ");
-        replace
+        // `INSERT OR REPLACE` would keep a copy of each page that it changes.
+        let mut insert = Statement::new(Dialect::Sqlite, "INSERT INTO ");
+        insert
             .name_with(&resource.name, "__search")
-            .push(" (id, rows) VALUES (?, ?)");
+            .push(" (rows, id) VALUES (?, ?)");
+        let mut update = Statement::new(Dialect::Sqlite, "UPDATE ");
+        update
+            .name_with(&resource.name, "__search")
+            .push(" SET rows = ? WHERE id = ?");
         Ok(Self {
             connection,
             resource,
             set: prepared(connection, &set)?,
-            replace: prepared(connection, &replace)?,
+            insert: prepared(connection, &insert)?,
+            update: prepared(connection, &update)?,
             segment: None,
             grams: HashMap::default(),
             rows: 0,
@@ -304,16 +311,18 @@ impl<'c> Taker<'c> {
             return Ok(());
         };
         let rows = std::mem::take(&mut self.rows);
-        let mut taken = self.taken(segment)?.saturating_add(rows);
-        if taken > u32::from(ROWS) * ROUNDS_MAX {
+        let mut before = self.taken(segment)?;
+        if before.unwrap_or(0).saturating_add(rows) > u32::from(ROWS) * ROUNDS_MAX {
             self.forget(segment)?;
             if rows < u32::from(ROWS) {
                 self.grams.clear();
                 return self.take(&texts_of(self.resource, segment));
             }
-            taken = rows;
+            before = None;
         }
-        self.set_taken(segment, taken)?;
+        let taken = before.unwrap_or(0).saturating_add(rows);
+        let count = segment.entry(Gram::NONE);
+        self.write(count, &taken.to_le_bytes(), before.is_none())?;
         let (unit, number) = segment.place();
         // By key, so that neighbours are written together.
         let mut grams: Vec<(Gram, Vec<u16>)> = self.grams.drain().collect();
@@ -334,9 +343,17 @@ impl<'c> Taker<'c> {
             rows.add(old);
         }
         if old.as_ref() != Some(&rows) {
-            self.replace.execute((entry, rows.encode()))?;
+            self.write(entry, &rows.encode(), old.is_none())?;
         }
         Ok(old.is_none())
+    }
+
+    fn write(&mut self, entry: i64, rows: &[u8], is_new: bool) -> rusqlite::Result<()> {
+        let statement = match is_new {
+            true => &mut self.insert,
+            false => &mut self.update,
+        };
+        statement.execute((rows, entry)).map(drop)
     }
 
     /// Takes out the entries of a segment.
@@ -350,18 +367,13 @@ impl<'c> Taker<'c> {
         run(self.connection, &sql).map(drop)
     }
 
-    /// How many rows were taken into a segment since it was made: four bytes, little-endian,
-    /// where the gram that no text has would be.
-    fn taken(&mut self, segment: Segment) -> rusqlite::Result<u32> {
+    /// How many rows were taken into a segment since it was made, if it was: four bytes,
+    /// little-endian, where the gram that no text has would be.
+    fn taken(&mut self, segment: Segment) -> rusqlite::Result<Option<u32>> {
         let bytes = self
             .set
             .query_row([segment.entry(Gram::NONE)], |row| row.get(0));
-        Ok(bytes.optional()?.map_or(0, u32::from_le_bytes))
-    }
-
-    fn set_taken(&mut self, segment: Segment, rows: u32) -> rusqlite::Result<()> {
-        let entry = segment.entry(Gram::NONE);
-        self.replace.execute((entry, rows.to_le_bytes())).map(drop)
+        Ok(bytes.optional()?.map(u32::from_le_bytes))
     }
 }
 

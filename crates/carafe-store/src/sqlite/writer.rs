@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::error::{Cause, Error, Result};
 use crate::figures::Counted;
 use crate::plan::Plans;
+use crate::sqlite::answer::{self, Reply, Waiting};
 use crate::sqlite::connection::{BUSY_TIMEOUT, bound};
 use crate::sqlite::failure;
 use crate::sqlite::indexer::Indexer;
@@ -43,10 +44,10 @@ pub(crate) enum Message {
 
 pub(crate) type Job = Box<dyn FnOnce(&Connection) + Send>;
 
-/// A write, and who waits for its answer: the id of the row that it made, or 0.
+/// A write, and who waits for its answer.
 pub(crate) struct Request {
     pub(crate) write: Write,
-    pub(crate) reply: oneshot::Sender<Result<i64>>,
+    pub(crate) reply: Reply,
 }
 
 struct Writer {
@@ -220,13 +221,16 @@ impl Writer {
     }
 
     fn answer(&mut self, outcomes: impl IntoIterator<Item = (Request, Result<i64>)>) {
-        for (request, outcome) in outcomes {
+        let noted = outcomes.into_iter().map(|(request, outcome)| {
             if outcome.is_ok() {
                 self.indexer.note(&request.write);
             }
-            // A write whose caller has gone away stands all the same.
-            let _ = request.reply.send(outcome);
-        }
+            Waiting {
+                reply: request.reply,
+                outcome,
+            }
+        });
+        answer::all(noted);
     }
 
     /// Carries the log over into the database, so that the file is whole by itself.
