@@ -10,7 +10,9 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 #[must_use]
 pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        return match text.bytes().any(|b| b.is_ascii_uppercase()) {
+        // Without a way out in the middle many bytes are looked at at once.
+        let bytes = text.bytes();
+        return match bytes.fold(false, |found, byte| found | byte.is_ascii_uppercase()) {
             true => Cow::Owned(text.to_ascii_lowercase()),
             false => Cow::Borrowed(text),
         };
