@@ -31,6 +31,8 @@ pub struct App {
     pub patterns: Patterns,
     pub observers: Observers,
     pub health: Arc<Health>,
+    /// Pages of lists, as long as they are right.
+    pub recent: Recent,
     /// How many requests a client may send.
     pub rates: Rates,
     /// The pages; templates and files are read when they are made.
@@ -50,8 +52,6 @@ pub struct Plan {
     /// `Allow` of the collection and of an item.
     pub allow_collection: HeaderValue,
     pub allow_item: HeaderValue,
-    /// Pages of the list, as long as they are right.
-    pub recent: Recent,
 }
 
 impl App {
@@ -70,6 +70,7 @@ impl App {
             patterns,
             observers: Observers::default(),
             health: Arc::default(),
+            recent: Recent::default(),
             rates,
             site,
             key,
@@ -113,7 +114,6 @@ impl Plan {
             encoder: Encoder::new(resource),
             allow_collection: allow(&resource.methods.collection),
             allow_item: allow(&resource.methods.item),
-            recent: Recent::default(),
         }
     }
 }

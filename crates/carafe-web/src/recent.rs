@@ -8,13 +8,13 @@ use carafe_service::record::State;
 
 use crate::condition::EntityTag;
 
-/// Pages of one resource, which differ in what their queries say.
-const PAGES_MAX: usize = 8;
+/// Pages at once, of all lists together. With one more all begin anew.
+const PAGES_MAX: usize = 64;
 
 /// The longest that is kept.
 const PAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// Pages of one list, all read from one state of the database. Whoever looks for one knows the
+/// Pages of lists, all read from one state of the database. Whoever looks for one knows the
 /// state that the database is in, so that no commit, of whatever process, is missed.
 #[derive(Debug)]
 pub struct Recent<S = State>(Mutex<Known<S>>);
@@ -22,8 +22,7 @@ pub struct Recent<S = State>(Mutex<Known<S>>);
 #[derive(Debug)]
 struct Known<S> {
     state: Option<S>,
-    /// By their queries.
-    pages: Vec<(String, Page)>,
+    pages: Vec<(usize, String, Page)>,
 }
 
 /// A page as it is sent; a cheap clone.
@@ -44,33 +43,40 @@ impl<S> Default for Recent<S> {
 }
 
 impl<S: Copy + PartialEq> Recent<S> {
-    /// The page of `query`, if it was read from `state`.
-    pub(crate) fn get(&self, query: &str, state: S) -> Option<Page> {
+    /// The page of the resource at a position that `query` asks for, if it was read from `state`.
+    pub(crate) fn get(&self, resource: usize, query: &str, state: S) -> Option<Page> {
         let known = self.lock();
         if known.state != Some(state) {
             return None;
         }
-        let found = known.pages.iter().find(|(known, _)| known == query);
-        found.map(|(_, page)| page.clone())
+        known.find(resource, query).cloned()
     }
 
     /// Keeps a page that was read from `state` or a later one, in place of those of another.
-    pub(crate) fn put(&self, query: &str, state: S, page: &Page) {
+    pub(crate) fn put(&self, resource: usize, query: &str, state: S, page: &Page) {
         if page.body.len() > PAGE_BYTES_MAX {
             return;
         }
         let mut known = self.lock();
-        if known.state != Some(state) {
+        if known.state != Some(state) || known.pages.len() >= PAGES_MAX {
             known.pages.clear();
             known.state = Some(state);
         }
-        if known.pages.len() < PAGES_MAX && known.pages.iter().all(|(known, _)| known != query) {
-            known.pages.push((query.to_owned(), page.clone()));
+        if known.find(resource, query).is_none() {
+            known.pages.push((resource, query.to_owned(), page.clone()));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known<S>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Known<S> {
+    fn find(&self, resource: usize, query: &str) -> Option<&Page> {
+        let mut pages = self.pages.iter();
+        let found = pages.find(|(of, known, _)| *of == resource && known == query);
+        found.map(|(_, _, page)| page)
     }
 }
 
@@ -87,21 +93,22 @@ mod tests {
     }
 
     fn found(recent: &Recent<u8>, query: &str, state: u8) -> Option<Bytes> {
-        recent.get(query, state).map(|page| page.body)
+        recent.get(0, query, state).map(|page| page.body)
     }
 
     #[test]
     fn a_page_is_there_in_its_state_only() {
         let recent = Recent::<u8>::default();
         assert_eq!(found(&recent, "", 1), None);
-        recent.put("", 1, &page(b"one"));
-        recent.put("sort=-id", 1, &page(b"two"));
-        recent.put("", 1, &page(b"the same again"));
+        recent.put(0, "", 1, &page(b"one"));
+        recent.put(0, "sort=-id", 1, &page(b"two"));
+        recent.put(0, "", 1, &page(b"the same again"));
         assert_eq!(found(&recent, "", 1).as_deref(), Some(&b"one"[..]));
         assert_eq!(found(&recent, "sort=-id", 1).as_deref(), Some(&b"two"[..]));
         assert_eq!(found(&recent, "sort=id", 1), None);
+        assert!(recent.get(1, "", 1).is_none());
         assert_eq!(found(&recent, "", 2), None);
-        recent.put("sort=id", 2, &page(b"three"));
+        recent.put(0, "sort=id", 2, &page(b"three"));
         assert_eq!(found(&recent, "", 2), None);
         assert_eq!(found(&recent, "", 1), None);
         assert_eq!(found(&recent, "sort=id", 2).as_deref(), Some(&b"three"[..]));
@@ -110,12 +117,17 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded() {
         let recent = Recent::<u8>::default();
-        recent.put("long", 1, &page(&vec![b'x'; PAGE_BYTES_MAX + 1]));
+        recent.put(0, "long", 1, &page(&vec![b'x'; PAGE_BYTES_MAX + 1]));
         assert_eq!(found(&recent, "long", 1), None);
         for number in 0..100 {
-            recent.put(&number.to_string(), 1, &page(&vec![b'x'; PAGE_BYTES_MAX]));
+            recent.put(
+                0,
+                &number.to_string(),
+                1,
+                &page(&vec![b'x'; PAGE_BYTES_MAX]),
+            );
+            assert!(recent.lock().pages.len() <= PAGES_MAX);
+            assert!(found(&recent, &number.to_string(), 1).is_some());
         }
-        assert_eq!(recent.lock().pages.len(), PAGES_MAX);
-        assert!(found(&recent, "0", 1).is_some());
     }
 }

@@ -14,7 +14,7 @@ use crate::call::{Call, Response, json};
 use crate::condition::EntityTag;
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, write_string};
-use crate::recent::{Page, Recent};
+use crate::recent::Page;
 use crate::route::At;
 
 /// Records on a page where nothing was asked.
@@ -32,13 +32,14 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     if query.cursor.is_some() {
         return Box::pin(cursor::list(call, at, query)).await;
     }
-    let recent = recent(call, at, &query)?;
-    let page = match recent.and_then(|(recent, state)| recent.get(call.query(), state)) {
+    let state = lasting_state(call, at, &query)?;
+    let (recent, position) = (&call.app.recent, at.resource.index);
+    let page = match state.and_then(|state| recent.get(position, call.query(), state)) {
         Some(page) => page,
         None => {
             let page = read(call, at, &query).await?;
-            if let Some((recent, state)) = recent {
-                recent.put(call.query(), state, &page);
+            if let Some(state) = state {
+                recent.put(position, call.query(), state, &page);
             }
             page
         }
@@ -46,13 +47,9 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     answer(call, &query, page)
 }
 
-/// Where a page is kept that is the same for all who may read it, a first one of everything, and
-/// the state that the database is in.
-fn recent<'c>(
-    call: &'c Call,
-    at: &At<'_>,
-    query: &Query,
-) -> Result<Option<(&'c Recent, State)>, Problem> {
+/// The state that the database is in, where that alone says whether a page is still right: it is a
+/// first one of everything, the same for all who may read it.
+fn lasting_state(call: &Call, at: &At<'_>, query: &Query) -> Result<Option<State>, Problem> {
     let is_first_of_all = query.page == 1
         && !query.deleted
         && query.filters.is_empty()
@@ -63,8 +60,7 @@ fn recent<'c>(
         return Ok(None);
     }
     let state = call.app.service.state(&call.actor, at.resource);
-    let state = state.map_err(|error| Problem::from_service(error, at.resource, Method::Get))?;
-    Ok(state.map(|state| (&call.app.plan(at.resource).recent, state)))
+    state.map_err(|error| Problem::from_service(error, at.resource, Method::Get))
 }
 
 /// Reads a page and writes its body.
