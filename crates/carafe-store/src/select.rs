@@ -109,17 +109,23 @@ fn with_total(dialect: Dialect, resource: &Resource) -> Statement {
     sql
 }
 
-/// As [`first_page`], from an offset on, which is the second parameter. The rows before it are
-/// passed over in the index, which has many more of them on a page than the table. In PostgreSQL
-/// they are not passed over at all where the order is that of the ids and these have no gap; for
-/// SQLite there are [ranks](crate::rank).
+/// As [`first_page`], from an offset on, which is the second parameter. SQLite passes over the
+/// rows before it in the index, without a look into the table, and has [ranks](crate::rank) where
+/// they are many. PostgreSQL looks at each row that it passes over, so that it is given the ids
+/// alone to pass over, and none where the order is that of the ids and these have no gap.
 pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
     let mut sql = with_total(dialect, resource);
-    match order.first() {
-        Some(step) if dialect == Dialect::Postgres && table::is_id(resource, step.column) => {
+    match (dialect, order.first()) {
+        (Dialect::Sqlite, _) => {
+            from_index(&mut sql, resource, order);
+            limit_hole(&mut sql);
+            sql.push(" OFFSET ");
+            offset_hole(&mut sql);
+        }
+        (Dialect::Postgres, Some(step)) if table::is_id(resource, step.column) => {
             by_id(&mut sql, resource, order, step.descending);
         }
-        _ => {
+        (Dialect::Postgres, _) => {
             sql.push(" FROM ").name(&resource.name).push(" WHERE ");
             table::id(&mut sql, resource);
             sql.push(" IN (SELECT ");
@@ -653,12 +659,12 @@ mod tests {
         SELECT "id", _version, "id", NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint
         "#);
         assert_snapshot!(both(|dialect| deep_page(dialect, notes, &notes.order)), @r#"
-        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "rank" DESC, "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__-rank__-id" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT ?1 OFFSET ?2
         SELECT "id", _version, "id", NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "rank" DESC, "id" DESC LIMIT $1::bigint OFFSET $2::bigint) ORDER BY "rank" DESC, "id" DESC
         "#);
         let by_key = order(notes, &["-id"]);
         assert_snapshot!(both(|dialect| deep_page(dialect, notes, &by_key)), @r#"
-        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE "id" IN (SELECT "id" FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT ?1 OFFSET ?2) ORDER BY "id" DESC
+        SELECT "id", _version, "id", NULL, "title", "rank", (SELECT live FROM _carafe_count WHERE resource = 'notes') FROM "notes" INDEXED BY "notes__by__id" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT ?1 OFFSET ?2
         SELECT "id", _version, "id", NULL, "title", "rank", (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') FROM "notes" WHERE _deleted_at IS NULL AND "id" <= (SELECT CASE WHEN last - first + 1 = (SELECT coalesce(sum(live), 0)::bigint FROM _carafe_count WHERE resource = 'notes') THEN last - $2::bigint ELSE (SELECT "id" FROM "notes" WHERE _deleted_at IS NULL ORDER BY "id" DESC LIMIT 1 OFFSET $2::bigint) END FROM (SELECT (SELECT min("id") FROM "notes" WHERE _deleted_at IS NULL) AS first, (SELECT max("id") FROM "notes" WHERE _deleted_at IS NULL) AS last) AS ends) ORDER BY "id" DESC LIMIT $1::bigint
         "#);
         assert_snapshot!(both(|dialect| first_page(dialect, tags, &tags.order)), @r#"
