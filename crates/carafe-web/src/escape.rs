@@ -11,8 +11,10 @@ const DELETE: u8 = 0x7f;
 /// preprocessing the input stream), as something that can be seen.
 pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Result {
     let mut written = 0;
-    // Most texts end here.
     let mut index = plain_ascii_bytes(text.as_bytes(), [b'<', b'>', b'&', b'"', b'\'', DELETE]);
+    if index == text.len() {
+        return out.write_str(text);
+    }
     loop {
         index += plain_bytes(&text.as_bytes()[index..], may_be_markup);
         let Some(c) = text[index..].chars().next() else {

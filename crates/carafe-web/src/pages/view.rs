@@ -379,7 +379,7 @@ impl Moment {
     /// `2026-01-02 03:04 UTC`
     #[must_use]
     pub fn words(&self) -> String {
-        words(&self.0)
+        words(&self.0).concat()
     }
 
     /// The moment by a format of C's `strftime`.
@@ -409,11 +409,11 @@ fn hour(text: &str) -> Option<&str> {
     text.get(11..16)
 }
 
-/// A moment or date for people.
-fn words(text: &str) -> String {
+/// A moment or date for people, in parts.
+fn words(text: &str) -> [&str; 4] {
     match hour(text) {
-        Some(hour) => [day(text), " ", hour, " UTC"].concat(),
-        None => day(text).to_owned(),
+        Some(hour) => [day(text), " ", hour, " UTC"],
+        None => [day(text), "", "", ""],
     }
 }
 
@@ -433,7 +433,9 @@ fn time(text: &str) -> String {
         _ => put(&mut html, text),
     }
     html.push_str("\">");
-    put(&mut html, &words(text));
+    for word in words(text) {
+        put(&mut html, word);
+    }
     html.push_str("</time>");
     html
 }
