@@ -494,7 +494,7 @@ mod tests {
         assert!(bytes <= STATE_BYTES_MAX, "{bytes} bytes");
     }
 
-    const STATE_BYTES_MAX: usize = 3000;
+    const STATE_BYTES_MAX: usize = 2600;
 
     #[tokio::test]
     async fn a_panic_is_an_internal_problem_of_one_request() {

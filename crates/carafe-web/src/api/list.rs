@@ -37,7 +37,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
     let page = match state.and_then(|state| recent.get(position, call.query(), state)) {
         Some(page) => page,
         None => {
-            let page = read(call, at, &query).await?;
+            let page = Box::pin(read(call, at, &query)).await?;
             if let Some(state) = state {
                 recent.put(position, call.query(), state, &page);
             }
