@@ -24,6 +24,9 @@ fn head(request: &mut Vec<u8>, method: &str, path: &str, fields: &str, body: &st
     request.extend_from_slice(body.as_bytes());
 }
 
+/// Texts of one request: more than a server keeps answers.
+const VARIANTS: usize = 100;
+
 /// The same kind of reading again and again: `{id}` in the path is a random key.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
@@ -31,6 +34,8 @@ pub(crate) struct Read {
     /// What follows the key, if there is one.
     after: Option<String>,
     width: usize,
+    /// Whether each request has another number of digits than the one before it.
+    is_varied: bool,
     fields: String,
     rows: u64,
     random: Random,
@@ -48,6 +53,7 @@ impl Read {
             before: before.to_owned(),
             after,
             width: 0,
+            is_varied: false,
             fields: String::new(),
             rows,
             random: Random::new(7),
@@ -58,6 +64,12 @@ impl Read {
     /// Keys have so many digits at least.
     pub(crate) fn wide(mut self, width: usize) -> Self {
         self.width = width;
+        self
+    }
+
+    /// No two of a hundred requests one after another are the same text, by zeros before the key.
+    pub(crate) fn varied(mut self) -> Self {
+        self.is_varied = true;
         self
     }
 
@@ -75,6 +87,9 @@ impl Requests for Read {
             None => head(request, "GET", &self.before, &self.fields, ""),
             Some(after) => {
                 let id = 1 + self.random.below(self.rows);
+                if self.is_varied {
+                    self.width = (self.width + 1) % VARIANTS;
+                }
                 let (before, width) = (&self.before, self.width);
                 let path = format!("{before}{id:0width$}{after}");
                 head(request, "GET", &path, &self.fields, "");

@@ -102,10 +102,12 @@ pub(crate) fn count(fixture: &Fixture, rows: u64) -> Result<BTreeMap<String, u64
         read("/api/notes/9{id}99").with("accept: */*", 404),
     )?;
     counter.of("list_again", read("/api/notes"))?;
-    // First pages are kept.
-    counter.of("list_of_10", read("/api/notes?page=2"))?;
-    counter.of("list_of_100", read("/api/notes?per_page=100&page=2"))?;
-    counter.of("list_by_index", read("/api/articles?sort=-rank&page=2"))?;
+    // First pages are kept, and found again by their queries.
+    let anew = |path: &str| Read::of(path, 1).varied();
+    counter.of("list_of_10", anew("/api/notes?page={id}"))?;
+    counter.of("list_of_100", anew("/api/notes?per_page=100&page={id}"))?;
+    counter.of("list_by_index", anew("/api/articles?sort=-rank&page={id}"))?;
+    counter.of("second_page", read("/api/notes?page=2"))?;
     counter.of("search", read(&format!("/api/articles?q={RARE}")))?;
     counter.of(
         "page_for_people",

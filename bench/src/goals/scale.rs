@@ -30,11 +30,12 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     let search = format!("/api/articles?q={RARE}");
     for (what, path) in [
         ("GET one", "/api/notes/{id}"),
-        ("second page of 10", "/api/notes?page=2"),
-        ("search, rare word", &search),
+        ("search, rare word", search.as_str()),
     ] {
         compare(bench, what, sides, |rows| Read::of(path, rows))?;
     }
+    let list = || Read::of("/api/notes?page={id}", 1).varied();
+    compare(bench, "list of 10, read anew", sides, |_| list())?;
     compare(bench, "POST", sides, |_| Create::at("/api/notes"))?;
     updates(bench, sides)?;
     // Last, because it takes records away.

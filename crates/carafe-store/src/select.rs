@@ -57,11 +57,10 @@ pub(crate) fn many(resource: &Resource) -> Statement {
 /// column after the last field: one statement, so one snapshot. Parameters: limit, and for
 /// deep pages offset.
 pub(crate) fn first_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
-    let mut sql = with_total(dialect, resource);
-    if is_through_table(dialect, resource, order) {
-        sql.push(", ");
-        total(&mut sql, resource, Scope::Deleted);
-    }
+    let mut sql = match is_through_table(dialect, resource, order) {
+        true => with_totals(dialect, resource),
+        false => with_total(dialect, resource),
+    };
     from_index(&mut sql, resource, order);
     limit_hole(&mut sql);
     sql
@@ -78,9 +77,7 @@ pub(crate) fn first_page_through_table(
     if !is_through_table(dialect, resource, order) {
         return None;
     }
-    let mut sql = with_total(dialect, resource);
-    sql.push(", ");
-    total(&mut sql, resource, Scope::Deleted);
+    let mut sql = with_totals(dialect, resource);
     sql.push(" FROM ")
         .name(&resource.name)
         .push(" NOT INDEXED WHERE ");
@@ -100,6 +97,14 @@ fn is_through_table(dialect: Dialect, resource: &Resource, order: &[Order]) -> b
             .is_some_and(|step| table::is_id(resource, step.column))
 }
 
+/// A row and the total, of live records, and how many are deleted.
+fn with_totals(dialect: Dialect, resource: &Resource) -> Statement {
+    let mut sql = with_total(dialect, resource);
+    sql.push(", ");
+    total(&mut sql, resource, Scope::Deleted);
+    sql
+}
+
 /// A row and the total, of live records.
 fn with_total(dialect: Dialect, resource: &Resource) -> Statement {
     let mut sql = Statement::new(dialect, "SELECT ");
@@ -110,8 +115,8 @@ fn with_total(dialect: Dialect, resource: &Resource) -> Statement {
 }
 
 /// As [`first_page`], from an offset on, which is the second parameter. SQLite passes over the
-/// rows before it in the index, without a look into the table, and has [ranks](crate::rank) where
-/// they are many. PostgreSQL looks at each row that it passes over, so that it is given the ids
+/// rows before it in the index, where the order has one, without a look into the table, and has
+/// [ranks](crate::rank) where they are many. PostgreSQL looks at each row that it passes over, so that it is given the ids
 /// alone to pass over, and none where the order is that of the ids and these have no gap.
 pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
     let mut sql = with_total(dialect, resource);

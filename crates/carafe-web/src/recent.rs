@@ -11,7 +11,7 @@ use crate::condition::EntityTag;
 /// Pages at once, of all lists together. With one more all begin anew.
 const PAGES_MAX: usize = 64;
 
-/// The longest that is kept.
+/// The longest that is kept, with its query.
 const PAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Pages of lists, all read from one state of the database. Whoever looks for one knows the
@@ -54,16 +54,22 @@ impl<S: Copy + PartialEq> Recent<S> {
 
     /// Keeps a page that was read from `state` or a later one, in place of those of another.
     pub(crate) fn put(&self, resource: usize, query: &str, state: S, page: &Page) {
-        if page.body.len() > PAGE_BYTES_MAX {
+        if page.body.len() + query.len() > PAGE_BYTES_MAX {
             return;
         }
+        // Without the room that it had to grow.
+        let body = Bytes::copy_from_slice(&page.body);
+        let page = Page {
+            body,
+            ..page.clone()
+        };
         let mut known = self.lock();
         if known.state != Some(state) || known.pages.len() >= PAGES_MAX {
             known.pages.clear();
             known.state = Some(state);
         }
         if known.find(resource, query).is_none() {
-            known.pages.push((resource, query.to_owned(), page.clone()));
+            known.pages.push((resource, query.to_owned(), page));
         }
     }
 
@@ -119,12 +125,15 @@ mod tests {
         let recent = Recent::<u8>::default();
         recent.put(0, "long", 1, &page(&vec![b'x'; PAGE_BYTES_MAX + 1]));
         assert_eq!(found(&recent, "long", 1), None);
+        let query = "x".repeat(PAGE_BYTES_MAX);
+        recent.put(0, &query, 1, &page(b"x"));
+        assert_eq!(found(&recent, &query, 1), None);
         for number in 0..100 {
             recent.put(
                 0,
                 &number.to_string(),
                 1,
-                &page(&vec![b'x'; PAGE_BYTES_MAX]),
+                &page(&vec![b'x'; PAGE_BYTES_MAX - 2]),
             );
             assert!(recent.lock().pages.len() <= PAGES_MAX);
             assert!(found(&recent, &number.to_string(), 1).is_some());

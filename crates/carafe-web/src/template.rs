@@ -290,7 +290,8 @@ fn add_functions(environment: &mut Environment<'static>, links: &Arc<Links>) {
     });
 }
 
-fn mistake(message: String) -> Error {
+/// That a template asks for what cannot be.
+pub(crate) fn mistake(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 

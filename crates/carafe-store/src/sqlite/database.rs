@@ -350,7 +350,7 @@ impl Sqlite {
             if let Read::Done(Some(total)) = now {
                 return Ok(Total::exact(total));
             }
-            if let Some(page) = &walk.through_table {
+            if let Some(page) = walk.through_table.as_ref().filter(|_| query.offset() == 0) {
                 page.was_slow();
             }
         }

@@ -41,7 +41,7 @@ pub(crate) fn walk_page(
     each: &mut (dyn FnMut(&dyn Row) + Send),
 ) -> rusqlite::Result<Option<u64>> {
     let mut reads = false;
-    let mut each = |row: &dyn Row| {
+    let mut hand_over = |row: &dyn Row| {
         if !std::mem::replace(&mut reads, true) {
             // What takes long is the way to the first row. The rest is one page, and a row that
             // was handed over cannot be taken back.
@@ -50,14 +50,15 @@ pub(crate) fn walk_page(
         each(row);
     };
     if let Some(ranks) = walk.far_ranks(query) {
-        return ranks.page(&reader.connection, query, &mut each);
+        return ranks.page(&reader.connection, query, &mut hand_over);
     }
     let deep = query.offset() > 0;
     let through_table = walk.through_table.as_ref().filter(|_| !deep);
-    let text = match through_table {
+    let quick = through_table.filter(|page| page.is_quick());
+    let text = match quick {
         _ if deep => &walk.deep_page,
-        Some(page) if page.is_quick() => &page.first_page,
-        _ => &walk.first_page,
+        Some(page) => &page.first_page,
+        None => &walk.first_page,
     };
     let mut statement = reader.connection.prepare_cached(text)?;
     bind(&mut statement, 1, &whole(query.per_page))?;
@@ -77,8 +78,12 @@ pub(crate) fn walk_page(
             if let Some(page) = through_table {
                 page.saw(count(total_column + 1));
             }
+            if quick.is_some_and(|page| !page.is_quick()) {
+                // Many are deleted meanwhile, and the next rows may lie behind all of them.
+                return walk_page(reader, walk, query, total_column, each);
+            }
         }
-        each(&row);
+        hand_over(&row);
     }
     Ok(total)
 }

@@ -331,6 +331,15 @@ async fn the_first_page_is_the_same_however_many_are_deleted() {
             assert_eq!(total, 100_000 - u64::from(deleted));
         }
     }
+    // All but the first and the last, behind the back of who last saw none deleted.
+    let change = "UPDATE notes SET _deleted_at = '2026-01-31T12:00:00.000000Z'
+        WHERE id BETWEEN 2 AND 99999";
+    other.execute(change, []).unwrap();
+    let (records, total) = bed.list("notes", &query).await;
+    assert_eq!(
+        (titles(&records).join(" ").as_str(), total),
+        ("n1 n100000", 2)
+    );
     drop(other);
     bed.finish().await;
 }

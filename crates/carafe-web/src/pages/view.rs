@@ -20,7 +20,7 @@ use minijinja::{Error, State};
 
 use crate::escape;
 use crate::link::{Links, Target};
-use crate::template::shorten;
+use crate::template::{mistake, shorten};
 
 /// Characters of a value in a cell of a list.
 const CELL_CHARACTERS_MAX: usize = 100;
@@ -211,10 +211,7 @@ impl RecordView {
 /// The mistake of a template that asks for a field by another name.
 #[must_use]
 pub(crate) fn no_such_field() -> Error {
-    Error::new(
-        minijinja::ErrorKind::InvalidOperation,
-        "the record has no such field",
-    )
+    mistake("the record has no such field".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,6 +46,75 @@ async fn with_books() -> TestApp {
 }
 
 #[tokio::test]
+async fn a_list_that_is_asked_again_is_still_the_one_that_was_asked_for() {
+    let declaration = r#"
+[resources.shelves]
+links = true
+[resources.shelves.fields]
+name = { type = "string" }
+[resources.books]
+parent = "shelves"
+[resources.books.fields]
+title = { type = "string" }
+"#;
+    let app = TestApp::new(declaration).await;
+    for shelf in ["1", "2"] {
+        let name = json!({ "name": shelf });
+        assert_eq!(app.post("/api/shelves", name).await.status, 201);
+        let books = format!("/api/shelves/{shelf}/books");
+        let title = json!({ "title": format!("on {shelf}") });
+        assert_eq!(app.post(&books, title).await.status, 201);
+    }
+    for _ in 0..2 {
+        for shelf in ["1", "2"] {
+            let books = app.get(&format!("/api/shelves/{shelf}/books")).await.json();
+            assert_eq!(books["total"], 1);
+            assert_eq!(books["books"][0]["title"], format!("on {shelf}"));
+        }
+        let local = app.get("/api/shelves").await.json();
+        let url = format!("{}/api/shelves/1", app.base);
+        assert_eq!(local["shelves"][0]["url"], url);
+        let other = { app.request("GET", "/api/shelves") }
+            .header("host", "evil.example")
+            .send()
+            .await;
+        assert_eq!(other.json()["shelves"][0]["url"], "/api/shelves/1");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_asked_again_has_the_fields_of_the_first_time() {
+    let app = with_books().await;
+    let first = app.get("/api/books").await;
+    let tag = first.header("etag").to_owned();
+    for _ in 0..2 {
+        let head = app.request("HEAD", "/api/books").send().await;
+        assert_eq!(
+            head.header("content-length"),
+            first.body.len().to_string().as_str()
+        );
+        assert!(head.body.is_empty());
+        let known = { app.request("GET", "/api/books") }
+            .header("if-none-match", &tag)
+            .send()
+            .await;
+        assert_eq!((known.status, known.body.len()), (304, 0));
+        let again = app.get("/api/books").await;
+        assert_eq!(again.body, first.body);
+        for field in ["etag", "link", "x-total-count", "cache-control", "vary"] {
+            assert_eq!(again.header(field), first.header(field), "{field}");
+        }
+    }
+    let title = json!({ "title": "Other" });
+    assert_eq!(app.post("/api/books", title).await.status, 201);
+    let changed = { app.request("GET", "/api/books") }
+        .header("if-none-match", &tag)
+        .send()
+        .await;
+    assert_eq!((changed.status, &changed.json()["total"]), (200, &json!(5)));
+}
+
+#[tokio::test]
 async fn a_search_counts_only_some_way_behind_its_page() {
     let app = TestApp::new(&format!("{BOOKS}\n[resources.books.pages]\nper_page = 5\n")).await;
     let behind = carafe_model::query::COUNTED_BEHIND;
