@@ -65,7 +65,7 @@ impl ThroughTable {
 
     /// Whether it is quicker than by the index, as far as is known.
     pub(crate) fn is_quick(&self) -> bool {
-        self.deleted.load(Ordering::Relaxed) <= PASSED_OVER_MAX
+        is_quick_past(self.deleted.load(Ordering::Relaxed))
     }
 
     /// Keeps that it may have passed over many, for all that is known.
@@ -73,12 +73,18 @@ impl ThroughTable {
         self.saw(u64::MAX);
     }
 
-    /// Keeps how many deleted rows there are in a snapshot that was read.
-    pub(crate) fn saw(&self, deleted: u64) {
+    /// Keeps how many deleted rows there are in a snapshot that was read, and returns whether it
+    /// is quicker than by the index there, whatever other snapshots have.
+    pub(crate) fn saw(&self, deleted: u64) -> bool {
         if self.deleted.load(Ordering::Relaxed) != deleted {
             self.deleted.store(deleted, Ordering::Relaxed);
         }
+        is_quick_past(deleted)
     }
+}
+
+fn is_quick_past(deleted: u64) -> bool {
+    deleted <= PASSED_OVER_MAX
 }
 
 impl Walk {
@@ -164,7 +170,7 @@ mod tests {
         let page = ThroughTable::new(Text::from("SELECT"));
         assert!(!page.is_quick());
         for (deleted, is_quick) in [(0, true), (100, true), (101, false), (7, true)] {
-            page.saw(deleted);
+            assert_eq!(page.saw(deleted), is_quick, "deleted: {deleted}");
             assert_eq!(page.is_quick(), is_quick, "deleted: {deleted}");
         }
         page.was_slow();

@@ -116,17 +116,13 @@ fn with_total(dialect: Dialect, resource: &Resource) -> Statement {
 
 /// As [`first_page`], from an offset on, which is the second parameter. SQLite passes over the
 /// rows before it in the index, where the order has one, without a look into the table, and has
-/// [ranks](crate::rank) where they are many. PostgreSQL looks at each row that it passes over, so that it is given the ids
-/// alone to pass over, and none where the order is that of the ids and these have no gap.
+/// [ranks](crate::rank) where they are many. PostgreSQL looks at each row that it passes over, so
+/// that it is given the ids alone to pass over, and none where the order is that of the ids and
+/// these have no gap.
 pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) -> Statement {
     let mut sql = with_total(dialect, resource);
     match (dialect, order.first()) {
-        (Dialect::Sqlite, _) => {
-            from_index(&mut sql, resource, order);
-            limit_hole(&mut sql);
-            sql.push(" OFFSET ");
-            offset_hole(&mut sql);
-        }
+        (Dialect::Sqlite, _) => from_offset(&mut sql, resource, order),
         (Dialect::Postgres, Some(step)) if table::is_id(resource, step.column) => {
             by_id(&mut sql, resource, order, step.descending);
         }
@@ -135,15 +131,19 @@ pub(crate) fn deep_page(dialect: Dialect, resource: &Resource, order: &[Order]) 
             table::id(&mut sql, resource);
             sql.push(" IN (SELECT ");
             table::id(&mut sql, resource);
-            from_index(&mut sql, resource, order);
-            limit_hole(&mut sql);
-            sql.push(" OFFSET ");
-            offset_hole(&mut sql);
+            from_offset(&mut sql, resource, order);
             sql.push(") ORDER BY ");
             table::order(&mut sql, resource, order);
         }
     }
     sql
+}
+
+fn from_offset(sql: &mut Statement, resource: &Resource, order: &[Order]) {
+    from_index(sql, resource, order);
+    limit_hole(sql);
+    sql.push(" OFFSET ");
+    offset_hole(sql);
 }
 
 /// From the id that the page starts with: the first id and the offset added, if there are as

@@ -52,13 +52,28 @@ pub(crate) fn walk_page(
     if let Some(ranks) = walk.far_ranks(query) {
         return ranks.page(&reader.connection, query, &mut hand_over);
     }
+    let is_quick = walk
+        .through_table
+        .as_ref()
+        .is_some_and(|page| page.is_quick());
+    walk_by(reader, walk, is_quick, query, total_column, &mut hand_over)
+}
+
+/// Walks the table where `is_quick` says so and it is a first page, else an index.
+fn walk_by(
+    reader: &Reader,
+    walk: &Walk,
+    is_quick: bool,
+    query: &Query,
+    total_column: usize,
+    each: &mut dyn FnMut(&dyn Row),
+) -> rusqlite::Result<Option<u64>> {
     let deep = query.offset() > 0;
     let through_table = walk.through_table.as_ref().filter(|_| !deep);
-    let quick = through_table.filter(|page| page.is_quick());
-    let text = match quick {
+    let text = match through_table {
         _ if deep => &walk.deep_page,
-        Some(page) => &page.first_page,
-        None => &walk.first_page,
+        Some(page) if is_quick => &page.first_page,
+        _ => &walk.first_page,
     };
     let mut statement = reader.connection.prepare_cached(text)?;
     bind(&mut statement, 1, &whole(query.per_page))?;
@@ -75,15 +90,13 @@ pub(crate) fn walk_page(
                 Cell::Null | Cell::Number(_) | Cell::Text(_) => 0,
             };
             total = Some(count(total_column));
-            if let Some(page) = through_table {
-                page.saw(count(total_column + 1));
-            }
-            if quick.is_some_and(|page| !page.is_quick()) {
+            let stays_quick = through_table.is_none_or(|page| page.saw(count(total_column + 1)));
+            if is_quick && !stays_quick {
                 // Many are deleted meanwhile, and the next rows may lie behind all of them.
-                return walk_page(reader, walk, query, total_column, each);
+                return walk_by(reader, walk, false, query, total_column, each);
             }
         }
-        hand_over(&row);
+        each(&row);
     }
     Ok(total)
 }
