@@ -6,12 +6,15 @@ use crate::scan::{plain_ascii_bytes, plain_bytes};
 
 const DELETE: u8 = 0x7f;
 
+/// Bytes of printable ASCII, and DEL, that stand for something else in HTML.
+const SPECIAL: [u8; 6] = [b'<', b'>', b'&', b'"', b'\'', DELETE];
+
 /// Writes `text` so that it reads as text wherever it stands: markup characters and quotes as
 /// references, control characters and noncharacters, which HTML cannot hold (HTML Standard,
 /// preprocessing the input stream), as something that can be seen.
 pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Result {
     let mut written = 0;
-    let mut index = plain_ascii_bytes(text.as_bytes(), [b'<', b'>', b'&', b'"', b'\'', DELETE]);
+    let mut index = plain_ascii_bytes(text.as_bytes(), SPECIAL);
     if index == text.len() {
         return out.write_str(text);
     }
@@ -43,8 +46,9 @@ pub(crate) fn write(out: &mut (impl fmt::Write + ?Sized), text: &str) -> fmt::Re
 
 /// Whether a character that begins with this byte needs a look.
 fn may_be_markup(byte: u8) -> bool {
-    let is_text = (b' '..DELETE).contains(&byte);
-    !is_text | (byte == b'<') | (byte == b'>') | (byte == b'&') | (byte == b'"') | (byte == b'\'')
+    let is_outside = (byte < b' ') | !byte.is_ascii();
+    let specials = SPECIAL.iter();
+    specials.fold(is_outside, |found, special| found | (byte == *special))
 }
 
 /// `text` as [`write`] writes it.

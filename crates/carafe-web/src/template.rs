@@ -13,7 +13,7 @@ use rust_embed::RustEmbed;
 use crate::escape;
 use crate::link::{Links, Target, with_query};
 use crate::pages::form;
-use crate::pages::view::{Moment, RecordView, no_such_field};
+use crate::pages::view::{Moment, RecordView};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -273,17 +273,13 @@ fn add_functions(environment: &mut Environment<'static>, links: &Arc<Links>) {
         },
     );
     environment.add_filter("cell", |record: &Value, column: &str| {
-        on_record(record, |record| {
-            record.cell(column).ok_or_else(no_such_field)
-        })
+        on_record(record, |record| record.cell(column))
     });
     environment.add_filter("cells", |record: &Value, columns: &Value| {
         on_record(record, |record| record.cells(columns))
     });
     environment.add_filter("shown", |record: &Value, column: &str| {
-        on_record(record, |record| {
-            record.shown(column).ok_or_else(no_such_field)
-        })
+        on_record(record, |record| record.shown(column))
     });
     environment.add_filter("heading", |record: &Value| {
         on_record(record, |record| Ok(Value::from(record.heading())))

@@ -77,8 +77,11 @@ impl RecordView {
     }
 
     /// The column called `name` as a list shows it: short, without links of its own.
-    #[must_use]
-    pub fn cell(&self, name: &str) -> Option<Value> {
+    ///
+    /// # Errors
+    ///
+    /// Where the record has no such column.
+    pub fn cell(&self, name: &str) -> Result<Value, Error> {
         self.html(name, Size::Short).map(Value::from_safe_string)
     }
 
@@ -92,8 +95,7 @@ impl RecordView {
         let mut html = String::with_capacity(CELLS_BYTES);
         for (index, column) in columns.try_iter()?.enumerate() {
             let name = column.get_attr("name")?;
-            let cell = name.as_str().and_then(|name| self.html(name, Size::Short));
-            let cell = cell.ok_or_else(no_such_field)?;
+            let cell = self.html(name.as_str().unwrap_or_default(), Size::Short)?;
             if index == 0 {
                 self.leading_cell(cell, &mut html);
                 continue;
@@ -129,15 +131,19 @@ impl RecordView {
     }
 
     /// The column called `name` as the record's own page shows it: whole.
-    #[must_use]
-    pub fn shown(&self, name: &str) -> Option<Value> {
+    ///
+    /// # Errors
+    ///
+    /// As [`cell`](Self::cell).
+    pub fn shown(&self, name: &str) -> Result<Value, Error> {
         self.html(name, Size::Whole).map(Value::from_safe_string)
     }
 
-    fn html(&self, name: &str, size: Size) -> Option<String> {
-        let position = match self.resource().column(name)? {
-            Column::Key => return Some(escape::html(&self.record.key.to_string())),
-            Column::Field(position) => position,
+    fn html(&self, name: &str, size: Size) -> Result<String, Error> {
+        let position = match self.resource().column(name) {
+            Some(Column::Key) => return Ok(escape::html(&self.record.key.to_string())),
+            Some(Column::Field(position)) => position,
+            None => return Err(mistake("the record has no such field".to_owned())),
         };
         let field = &self.resource().fields[position];
         let value = &self.record.values[position];
@@ -147,13 +153,13 @@ impl RecordView {
             (None, _) => Cow::from(field.show(value)),
         };
         if text.trim().is_empty() {
-            return Some(NOTHING.to_owned());
+            return Ok(NOTHING.to_owned());
         }
         let escaped = || match size {
             Size::Short => escape::html(&shorten(&text, CELL_CHARACTERS_MAX, "…", false)),
             Size::Whole => escape::html(&text),
         };
-        Some(match (&field.kind, size) {
+        Ok(match (&field.kind, size) {
             (Kind::Boolean, _) => yes_or_no(value).to_owned(),
             (Kind::Datetime | Kind::Date, _) => time(&text),
             (Kind::Choice(choices), _) => {
@@ -206,12 +212,6 @@ impl RecordView {
             Size::Short | Size::Whole => text,
         }
     }
-}
-
-/// The mistake of a template that asks for a field by another name.
-#[must_use]
-pub(crate) fn no_such_field() -> Error {
-    mistake("the record has no such field".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
