@@ -482,3 +482,31 @@ async fn a_reading_among_many_sees_what_was_written_before_it() {
         bed.finish().await;
     }
 }
+
+#[tokio::test]
+async fn nothing_is_written_into_a_damaged_page() {
+    const PAGE: usize = 4096;
+    let logs = schema(vec![
+        resource("logs", vec![field("title", Kind::String)]).hard(),
+    ]);
+    let bed = Bed::file(&logs).await;
+    for number in 0..40 {
+        let title = text(&format!("{number:0300}"));
+        bed.insert("logs", vec![title]).await.unwrap();
+    }
+    bed.database.close().await;
+    let mut bytes = std::fs::read(bed.path()).unwrap();
+    let last = format!("{:0300}", 39).into_bytes();
+    let mut pages = bytes.chunks_mut(PAGE);
+    let leaf = pages.find(|page| page.windows(last.len()).any(|part| part == last));
+    // The first cell begins so late that it does not fit the page
+    // (<https://www.sqlite.org/fileformat.html#b_tree_pages>).
+    leaf.unwrap()[8..10].copy_from_slice(&4090_u16.to_be_bytes());
+    std::fs::write(bed.path(), &bytes).unwrap();
+
+    let bed = bed.reopen().await;
+    let refused = bed.insert("logs", vec![text("one more")]).await;
+    assert!(matches!(refused, Err(Error::Other(_))), "{refused:?}");
+    bed.database.close().await;
+    assert_eq!(std::fs::read(bed.path()).unwrap()[PAGE..], bytes[PAGE..]);
+}
