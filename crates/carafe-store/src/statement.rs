@@ -160,14 +160,15 @@ impl Statement {
         self.quoted(&identifier.0)
     }
 
+    /// A name holds no quotes.
     fn quoted(&mut self, name: &str) -> &mut Self {
         self.text.push('"');
-        self.text.push_str(&name.replace('"', "\"\""));
+        self.text.push_str(name);
         self.text.push('"');
         self
     }
 
-    /// A name as a text in the SQL itself: `'notes'`. Names hold no quotes.
+    /// A name as a text in the SQL itself: `'notes'`. It holds no quotes.
     pub(crate) fn name_text(&mut self, name: &Name) -> &mut Self {
         self.text.push('\'');
         self.text.push_str(name.as_str());
