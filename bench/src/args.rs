@@ -75,4 +75,11 @@ impl Args {
         let rows = self.rows.iter().copied().filter(|rows| *rows <= 1_000_000);
         rows.max().unwrap_or(1000)
     }
+
+    /// That, and all that are more.
+    pub(crate) fn million_and_more(&self) -> Vec<u64> {
+        let million = self.million();
+        let more = self.rows.iter().copied().filter(|rows| *rows > million);
+        std::iter::once(million).chain(more).collect()
+    }
 }

@@ -67,10 +67,13 @@ impl Read {
         self
     }
 
-    /// No two of a hundred requests one after another are the same text, by zeros before the key.
-    pub(crate) fn varied(mut self) -> Self {
-        self.is_varied = true;
-        self
+    /// What a server cannot answer from memory: `{id}` is always 1, and no two of a hundred
+    /// requests one after another are the same text, by zeros before it.
+    pub(crate) fn anew(path: &str) -> Self {
+        Self {
+            is_varied: true,
+            ..Self::of(path, 1)
+        }
     }
 
     /// With a header field, and another status expected.

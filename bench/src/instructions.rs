@@ -103,10 +103,15 @@ pub(crate) fn count(fixture: &Fixture, rows: u64) -> Result<BTreeMap<String, u64
     )?;
     counter.of("list_again", read("/api/notes"))?;
     // First pages are kept, and found again by their queries.
-    let anew = |path: &str| Read::of(path, 1).varied();
-    counter.of("list_of_10", anew("/api/notes?page={id}"))?;
-    counter.of("list_of_100", anew("/api/notes?per_page=100&page={id}"))?;
-    counter.of("list_by_index", anew("/api/articles?sort=-rank&page={id}"))?;
+    counter.of("list_of_10", Read::anew("/api/notes?page={id}"))?;
+    counter.of(
+        "list_of_100",
+        Read::anew("/api/notes?per_page=100&page={id}"),
+    )?;
+    counter.of(
+        "list_by_index",
+        Read::anew("/api/articles?sort=-rank&page={id}"),
+    )?;
     counter.of("second_page", read("/api/notes?page=2"))?;
     counter.of("search", read(&format!("/api/articles?q={RARE}")))?;
     counter.of(

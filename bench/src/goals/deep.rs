@@ -11,12 +11,14 @@ use crate::report::{Line, Wanted};
 use crate::server::{Processors, Server};
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
-    by_number(bench)?;
-    by_cursor(bench)
+    for rows in bench.args.million_and_more() {
+        by_number(bench, rows)?;
+        by_cursor(bench, rows)?;
+    }
+    Ok(())
 }
 
-fn by_number(bench: &Bench<'_>) -> Result<()> {
-    let rows = bench.args.million();
+fn by_number(bench: &Bench<'_>, rows: u64) -> Result<()> {
     let (carafe, _) = bench.carafe(rows, &[])?;
     // A gap between the keys, so that a number says nothing of a place.
     let gap = Delete::at("/api/notes", vec![rows / 2]);
@@ -25,33 +27,34 @@ fn by_number(bench: &Bench<'_>) -> Result<()> {
     for (what, sort) in [("", ""), (", newest first", "&sort=-id")] {
         let far = format!("/api/notes?page={page}{sort}");
         let first = format!("/api/notes?page=1{sort}");
-        let what = format!("page {page} by number{what}");
+        let what = format!("page {page} by number{what}, {rows} rows");
         compare(bench, &carafe, &what, [&far, &first], 5.0)?;
     }
     Ok(())
 }
 
-fn by_cursor(bench: &Bench<'_>) -> Result<()> {
-    let rows = bench.args.million();
+fn by_cursor(bench: &Bench<'_>, rows: u64) -> Result<()> {
+    let (carafe, middle) = with_cursors(bench, rows)?;
+    let what = format!("page in the middle by cursor, {rows} rows");
+    compare(bench, &carafe, &what, [&middle, "/api/notes"], 1.2)
+}
+
+/// A server whose notes have pages by cursor, and the path of the page in their middle.
+pub(crate) fn with_cursors(bench: &Bench<'_>, rows: u64) -> Result<(Server, String)> {
     let folder = bench.fixture.application(rows)?;
     let declaration = folder.join("carafe.toml");
     let mut text = std::fs::read_to_string(&declaration)?;
     text.push_str("\n[resources.notes]\npagination = \"cursor\"\n");
     std::fs::write(&declaration, text)?;
     let carafe = Server::carafe(&bench.fixture.carafe, &folder, &[], Processors::One)?;
-    let mut cursor = String::new();
+    let mut path = "/api/notes?per_page=100".to_owned();
     for _ in 0..rows / 200 {
-        let path = match cursor.as_str() {
-            "" => "/api/notes?per_page=100".to_owned(),
-            cursor => format!("/api/notes?per_page=100&cursor={cursor}"),
-        };
         let answer: Value = serde_json::from_str(&fetch(&carafe, Read::of(&path, 1))?.body)?;
         let next = answer["next"].as_str().context("no next page")?;
-        cursor = next.to_owned();
+        path = format!("/api/notes?per_page=100&cursor={next}");
     }
-    let middle = format!("/api/notes?cursor={cursor}");
-    let what = "page in the middle by cursor";
-    compare(bench, &carafe, what, [&middle, "/api/notes"], 1.2)
+    let path = path.replace("per_page=100&", "");
+    Ok((carafe, path))
 }
 
 fn compare(

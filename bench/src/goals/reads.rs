@@ -16,7 +16,7 @@ struct Reading {
     goal: &'static str,
     what: &'static str,
     path: &'static str,
-    accept: Option<&'static str>,
+    read: fn(&str, u64) -> Read,
     wanted: Option<f64>,
 }
 
@@ -25,42 +25,42 @@ const READINGS: [Reading; 6] = [
         goal: "P1",
         what: "GET one record",
         path: "/api/notes/{id}",
-        accept: None,
+        read: Read::of,
         wanted: Some(0.6),
     },
     Reading {
         goal: "P3",
         what: "list of 10, with total",
         path: "/api/notes",
-        accept: None,
+        read: Read::of,
         wanted: Some(0.5),
     },
     Reading {
         goal: "P3",
         what: "list of 10, read anew",
         path: "/api/notes?page={id}",
-        accept: None,
+        read: |path, _| Read::anew(path),
         wanted: None,
     },
     Reading {
         goal: "P4",
         what: "list of 100, with total",
         path: "/api/notes?per_page=100",
-        accept: None,
+        read: Read::of,
         wanted: Some(0.3),
     },
     Reading {
         goal: "P4",
         what: "list of 100, read anew",
         path: "/api/notes?per_page=100&page={id}",
-        accept: None,
+        read: |path, _| Read::anew(path),
         wanted: None,
     },
     Reading {
         goal: "P14",
         what: "page of 10 for people",
         path: "/notes",
-        accept: Some("accept: text/html"),
+        read: |path, rows| Read::of(path, rows).with("accept: text/html", 200),
         wanted: Some(0.15),
     },
 ];
@@ -72,16 +72,8 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
         if !bench.args.wants(reading.goal) {
             continue;
         }
-        let is_anew = reading.path.contains("page={id}");
-        let read = |path: &str| match reading.accept {
-            _ if is_anew => Read::of(path, 1).varied(),
-            Some(field) => Read::of(path, rows).with(field, 200),
-            None => Read::of(path, rows),
-        };
-        let sample = reading
-            .path
-            .replace("{id}", if is_anew { "1" } else { "7" });
-        let answer = fetch(&carafe, read(&sample))?;
+        let read = |path: &str| (reading.read)(path, rows);
+        let answer = fetch(&carafe, read(reading.path))?;
         let bare = Bare {
             answers: vec![answer.fixed("/fixed", &["content-type"])],
             journal: None,

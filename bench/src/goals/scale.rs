@@ -34,7 +34,7 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     ] {
         compare(bench, what, sides, |rows| Read::of(path, rows))?;
     }
-    let list = || Read::of("/api/notes?page={id}", 1).varied();
+    let list = || Read::anew("/api/notes?page={id}");
     compare(bench, "list of 10, read anew", sides, |_| list())?;
     compare(bench, "POST", sides, |_| Create::at("/api/notes"))?;
     updates(bench, sides)?;

@@ -1,10 +1,11 @@
 //! What has no goal of its own: all requests, at several numbers of clients.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::ask::{Create, Mixed, Read};
 use crate::bench::{Bench, Subject};
 use crate::client::Requests;
+use crate::goals::{deep, fetch};
 use crate::note::{COMMON, RARE};
 use crate::report::Line;
 use crate::server::Server;
@@ -17,8 +18,11 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
         let (full, folder) = bench.carafe(rows, &[])?;
         reads(bench, &full, rows)?;
         writes(bench, &full, rows, "FULL")?;
-        drop(full);
-        drop(folder);
+        drop((full, folder));
+        let (cursors, middle) = deep::with_cursors(bench, rows)?;
+        let what = "page by cursor, in the middle";
+        at_all_clients(bench, &cursors, rows, what, &Read::of(&middle, 1))?;
+        drop(cursors);
         let (normal, _) = bench.carafe(rows, &["--durability", "normal"])?;
         writes(bench, &normal, rows, "NORMAL")?;
     }
@@ -55,6 +59,11 @@ fn reads(bench: &Bench<'_>, server: &Server, rows: u64) -> Result<()> {
             tell(bench, server, rows, what, *clients, read)?;
         }
     }
+    let one = "/api/notes/7";
+    let tag = fetch(server, Read::of(one, 1))?;
+    let tag = tag.field("etag").context("no entity tag")?;
+    let known = Read::of(one, 1).with(&format!("if-none-match: {tag}"), 304);
+    at_all_clients(bench, server, rows, "conditional GET (304)", &known)?;
     for clients in CLIENTS {
         let mixed = Mixed::at("/api/notes", rows, clients);
         tell(bench, server, rows, "9 GET to 1 POST", clients, mixed)?;
@@ -89,6 +98,19 @@ fn writes(bench: &Bench<'_>, server: &Server, rows: u64, durability: &str) -> Re
     let what = format!("DELETE, {durability}");
     let deletions = Subject::deletions("Carafe", server, CLIENTS_MOST, rows);
     tell_of(bench, rows, &what, CLIENTS_MOST, deletions)
+}
+
+fn at_all_clients(
+    bench: &Bench<'_>,
+    server: &Server,
+    rows: u64,
+    what: &str,
+    read: &Read,
+) -> Result<()> {
+    for clients in CLIENTS {
+        tell(bench, server, rows, what, clients, read.clone())?;
+    }
+    Ok(())
 }
 
 fn tell<R: Requests + Clone + Send>(
