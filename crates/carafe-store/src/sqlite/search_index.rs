@@ -118,6 +118,10 @@ impl<'c> SearchIndex<'c> {
     /// looking for more grams.
     const FEW: usize = 4;
 
+    /// The same where one more gram has ruled out none of them, so that they have the text, most
+    /// likely: times as many.
+    const TIMES_AS_LIKELY: usize = 4;
+
     /// `wanted`: a candidate has a gram of each range.
     pub(crate) fn new(
         connection: &'c Connection,
@@ -181,7 +185,13 @@ impl<'c> SearchIndex<'c> {
             let set = self.any_of(&range, &entry)?;
             match &mut all {
                 None => all = Some(set),
-                Some(all) => all.keep(&set),
+                Some(all) => {
+                    let before = all.len();
+                    all.keep(&set);
+                    if all.len() == before && before <= few * Self::TIMES_AS_LIKELY {
+                        break;
+                    }
+                }
             }
         }
         Ok(all.unwrap_or(RowSet::EMPTY))
