@@ -64,9 +64,9 @@ impl Line {
         goal: &'static str,
         what: &str,
         figures: Vec<(String, Figures)>,
-        wanted: Wanted,
+        wanted: impl Into<Option<Wanted>>,
     ) -> Self {
-        Self::of(goal, what, figures, Some(wanted), "/s", |figures| {
+        Self::of(goal, what, figures, wanted.into(), "/s", |figures| {
             figures.rate
         })
     }

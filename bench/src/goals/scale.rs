@@ -6,7 +6,7 @@ use crate::ask::{Create, Read};
 use crate::bench::{Bench, Subject};
 use crate::client::Requests;
 use crate::instructions;
-use crate::note::RARE;
+use crate::note::{ABSENT, RARE};
 use crate::report::{Line, Wanted};
 use crate::sample::Figures;
 use crate::server::Server;
@@ -27,10 +27,12 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     let (small, _) = bench.carafe(*least, &[])?;
     let (large, _) = bench.carafe(*most, &[])?;
     let sides = [(&large, *most), (&small, *least)];
-    let search = format!("/api/articles?q={RARE}");
+    let search = |text: &str| format!("/api/articles?q={text}");
+    let (absent, rare) = (search(ABSENT), search(RARE));
     for (what, path) in [
         ("GET one", "/api/notes/{id}"),
-        ("search, rare word", search.as_str()),
+        ("search without a match", absent.as_str()),
+        ("search, rare word", rare.as_str()),
     ] {
         compare(bench, what, sides, |rows| Read::of(path, rows))?;
     }

@@ -78,14 +78,19 @@ impl Writes<'_> {
         })
     }
 
-    /// P6: 64 clients.
-    fn group_commit(&self) -> Result<()> {
+    /// Bare hyper that writes with a transaction for each request.
+    fn bare_single(&self) -> Result<Server> {
         let journal = self.new_database("single.db");
-        let single = Bare {
+        Bare {
             answers: Vec::new(),
             journal: Some((journal.display().to_string(), Kind::Single)),
         }
-        .start(&self.folder)?;
+        .start(&self.folder)
+    }
+
+    /// P6: 64 clients.
+    fn group_commit(&self) -> Result<()> {
+        let single = self.bare_single()?;
         let duration = self.bench.duration();
         let figures = self.bench.in_turns(vec![
             self.creating(CONNECTIONS),
@@ -107,19 +112,29 @@ impl Writes<'_> {
         Ok(())
     }
 
-    /// P7: one client.
+    /// P7: one client. Beside bare hyper as well, which shows what HTTP takes of it.
     fn one_client(&self) -> Result<()> {
-        let path = self.new_database("single.db");
+        let path = self.new_database("one.db");
+        let single = self.bare_single()?;
         let duration = self.bench.duration();
         let figures = self.bench.in_turns(vec![
             self.creating(1),
             Subject::new("one SQLite transaction", move || {
                 commit::one_by_one(&path, duration)
             }),
+            Subject::server(
+                "bare hyper, a transaction each",
+                &single,
+                1,
+                duration,
+                Create::at("/"),
+            ),
         ])?;
+        let pair = |other: usize| vec![figures[0].clone(), figures[other].clone()];
         let what = "durable POST, 1 client";
         self.bench
-            .tell(Line::of_rates("P7", what, figures, Wanted::AtLeast(0.8)));
+            .tell(Line::of_rates("P7", what, pair(1), Wanted::AtLeast(0.8)));
+        self.bench.tell(Line::of_rates("P7", what, pair(2), None));
         Ok(())
     }
 
