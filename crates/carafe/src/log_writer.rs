@@ -12,12 +12,12 @@ use tracing::Level;
 /// How long a line waits for others.
 const DELAY: Duration = Duration::from_millis(50);
 
-/// So many bytes are written without a wait.
-const BATCH_BYTES: usize = 32 * 1024;
+/// So many bytes are written without a wait: some 500 lines, so that the thread is woken seldom.
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// So many may wait. With more, whoever brings a line writes what is there, and so waits for a
 /// reader that does not keep up.
-const WAITING_BYTES_MAX: usize = 256 * 1024;
+const WAITING_BYTES_MAX: usize = 512 * 1024;
 
 /// What a pipe takes as one piece (`PIPE_BUF` of Linux), so that processes can share it: lines are
 /// written together up to this size, and a longer one by itself. A file takes any length at once.
