@@ -51,10 +51,21 @@ fn may_be_markup(byte: u8) -> bool {
     specials.fold(is_outside, |found, special| found | (byte == *special))
 }
 
+/// Whether [`write`] writes `text`, and each part of it, as it is: it is printable ASCII without
+/// anything special. Of other text the answer is no, though it may be so.
+pub(crate) fn is_plain(text: &str) -> bool {
+    plain_ascii_bytes(text.as_bytes(), SPECIAL) == text.len()
+}
+
+/// Appends `text` as [`write`] writes it.
+pub(crate) fn push(out: &mut String, text: &str) {
+    write(out, text).expect("a String takes all that is written");
+}
+
 /// `text` as [`write`] writes it.
 pub(crate) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    write(&mut out, text).expect("a String takes all that is written");
+    push(&mut out, text);
     out
 }
 

@@ -170,15 +170,18 @@ pub(crate) struct Address<'a> {
 }
 
 impl Address<'_> {
-    /// The same address with other parameters: `without` those and with `more`.
-    pub(crate) fn with(&self, without: &[&str], more: &[(&str, &str)]) -> String {
-        let kept: Vec<_> = crate::query::pairs(self.query.as_bytes())
+    /// The same address without some parameters, up to where another goes.
+    pub(crate) fn open(&self, without: &[&str]) -> String {
+        let pairs = crate::query::pairs(self.query.as_bytes());
+        let kept: Vec<_> = pairs
             .filter(|(name, _)| !without.contains(&name.as_ref()))
             .collect();
         let pairs = kept
             .iter()
             .map(|(name, value)| (name.as_ref(), value.as_ref()));
-        with_query(self.path.to_owned(), pairs.chain(more.iter().copied()))
+        let mut address = with_query(self.path.to_owned(), pairs);
+        address.push(if kept.is_empty() { '?' } else { '&' });
+        address
     }
 }
 

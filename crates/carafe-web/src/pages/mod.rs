@@ -1,5 +1,6 @@
 //! Pages for people: handlers over the service's verbs, and what templates see.
 
+pub mod column;
 pub mod deleted;
 pub mod docs;
 pub mod document;

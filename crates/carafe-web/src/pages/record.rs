@@ -6,9 +6,7 @@ use carafe_model::key::Key;
 use carafe_model::kind::Kind;
 use carafe_model::query::{Defaults, Filter, Query, Test};
 use carafe_model::record::Record;
-use carafe_model::resource::{
-    Column, Method, Order, Pages, Pagination as Paging, Resource, Strictness,
-};
+use carafe_model::resource::{Column, Method, Pages, Pagination as Paging, Resource, Strictness};
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::error::Error;
@@ -19,6 +17,7 @@ use minijinja::value::Value;
 use crate::error::Problem;
 use crate::form::{Edition, Purpose, Typed, is_editable};
 use crate::link::{Address, Target};
+use crate::pages::column::{class, columns};
 use crate::pages::form::{FormView, Options, Parts};
 use crate::pages::named::named;
 use crate::pages::reference;
@@ -467,24 +466,6 @@ fn fields(resource: &Resource) -> Value {
     fields.collect()
 }
 
-fn class(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Text => "text",
-        Kind::Integer | Kind::Number | Kind::Decimal { .. } => "number",
-        Kind::String
-        | Kind::Boolean
-        | Kind::Date
-        | Kind::Datetime
-        | Kind::Email
-        | Kind::Url
-        | Kind::Uuid
-        | Kind::Choice(_)
-        | Kind::Reference(_)
-        | Kind::Password
-        | Kind::Json => "",
-    }
-}
-
 /// The pages of a resource.
 pub(super) fn pages(resource: &Resource) -> Result<&Pages, Problem> {
     resource.pages.as_ref().ok_or_else(Problem::not_found)
@@ -579,44 +560,10 @@ pub(super) fn read_query(visit: &Visit<'_>, resource: &Resource, pages: &Pages) 
     query
 }
 
-/// The columns of the list with the addresses that sort by them.
-fn columns(address: Address<'_>, resource: &Resource, pages: &Pages, query: &Query) -> Value {
-    let columns = pages.columns.iter().map(|&column| {
-        let name = resource.column_name(column).as_str();
-        let (label, class, sortable) = match column {
-            Column::Key => (resource.key.field.to_label(), "", true),
-            Column::Field(position) => {
-                let field = &resource.fields[position];
-                let sortable = field.kind.is_comparable();
-                (field.label.clone(), class(&field.kind), sortable)
-            }
-        };
-        let sorted = query.order.first().filter(|order| order.column == column);
-        let sort = match sorted {
-            Some(Order {
-                descending: false, ..
-            }) => format!("-{name}"),
-            _ => name.to_owned(),
-        };
-        let url = sortable.then(|| address.with(&["page", "sort"], &[("sort", &sort)]));
-        let direction = sorted.map(|order| match order.descending {
-            true => "descending",
-            false => "ascending",
-        });
-        named([
-            ("name", Value::from(name)),
-            ("label", Value::from(label)),
-            ("class", Value::from(class)),
-            ("sort_url", Value::from(url)),
-            ("direction", Value::from(direction)),
-        ])
-    });
-    columns.collect()
-}
-
 /// The addresses of the other pages of a list.
 fn paging(address: Address<'_>, pagination: &Pagination) -> Value {
-    let url = |page: u64| address.with(&["page"], &[("page", &page.to_string())]);
+    let other = address.open(&["page"]);
+    let url = |page: u64| [&other, "page=", itoa::Buffer::new().format(page)].concat();
     let numbers = pagination.numbers().into_iter().map(|number| match number {
         Some(number) => named([
             ("number", Value::from(number)),

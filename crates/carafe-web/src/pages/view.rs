@@ -20,6 +20,7 @@ use minijinja::{Error, State};
 
 use crate::escape;
 use crate::link::{Links, Target};
+use crate::pages::column::ColumnView;
 use crate::template::{mistake, shorten};
 
 /// Characters of a value in a cell of a list.
@@ -82,7 +83,27 @@ impl RecordView {
     ///
     /// Where the record has no such column.
     pub fn cell(&self, name: &str) -> Result<Value, Error> {
-        self.html(name, Size::Short).map(Value::from_safe_string)
+        self.html(name, Size::Short)
+    }
+
+    /// The column called `name` as the record's own page shows it: whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`cell`](Self::cell).
+    pub fn shown(&self, name: &str) -> Result<Value, Error> {
+        self.html(name, Size::Whole)
+    }
+
+    fn html(&self, name: &str, size: Size) -> Result<Value, Error> {
+        let mut html = String::new();
+        self.write(self.column(name)?, size, &mut html);
+        Ok(Value::from_safe_string(html))
+    }
+
+    fn column(&self, name: &str) -> Result<Column, Error> {
+        let column = self.resource().column(name);
+        column.ok_or_else(|| mistake("the record has no such field".to_owned()))
     }
 
     /// The cells of a table's row, one for each of `columns`, which have `name` and `class`: a
@@ -93,57 +114,59 @@ impl RecordView {
     /// Where something among them is no column of the record's.
     pub fn cells(&self, columns: &Value) -> Result<Value, Error> {
         let mut html = String::with_capacity(CELLS_BYTES);
-        for (index, column) in columns.try_iter()?.enumerate() {
-            let name = column.get_attr("name")?;
-            let cell = self.html(name.as_str().unwrap_or_default(), Size::Short)?;
+        for (index, given) in columns.try_iter()?.enumerate() {
+            let class;
+            let (column, class) = match given.downcast_object_ref::<ColumnView>() {
+                Some(view) => (view.column, view.class),
+                None => {
+                    let name = given.get_attr("name")?;
+                    class = given.get_attr("class")?;
+                    let column = self.column(name.as_str().unwrap_or_default())?;
+                    (column, class.as_str().unwrap_or_default())
+                }
+            };
             if index == 0 {
-                self.leading_cell(cell, &mut html);
+                self.write_leading_cell(column, &mut html);
                 continue;
             }
             html.push_str("<td");
-            let class = column.get_attr("class")?;
-            if let Some(class) = class.as_str().filter(|class| !class.is_empty()) {
+            if !class.is_empty() {
                 html.push_str(" class=\"");
-                html.push_str(&escape::html(class));
+                escape::push(&mut html, class);
                 html.push('"');
             }
-            html.extend([">", &cell, "</td>\n"]);
+            html.push('>');
+            self.write(column, Size::Short, &mut html);
+            html.push_str("</td>\n");
         }
         Ok(Value::from_safe_string(html))
     }
 
-    fn leading_cell(&self, cell: String, html: &mut String) {
+    fn write_leading_cell(&self, column: Column, html: &mut String) {
         html.push_str("<th scope=\"row\"><a href=\"");
         match &self.record.deleted_at {
-            None => html.push_str(&escape::html(&self.path(Target::Detail))),
+            None => escape::push(html, &self.path(Target::Detail)),
             Some(at) => {
-                html.push_str(&escape::html(&self.path(Target::Restore)));
+                escape::push(html, &self.path(Target::Restore));
                 html.push_str("?deleted=");
-                html.push_str(&escape::html(at));
+                escape::push(html, at);
             }
         }
         html.push_str("\">");
-        match cell == NOTHING {
-            true => html.push_str(&escape::html(&self.heading())),
-            false => html.push_str(&cell),
+        let start = html.len();
+        self.write(column, Size::Short, html);
+        if &html[start..] == NOTHING {
+            html.truncate(start);
+            escape::push(html, &self.heading());
         }
         html.push_str("</a></th>\n");
     }
 
-    /// The column called `name` as the record's own page shows it: whole.
-    ///
-    /// # Errors
-    ///
-    /// As [`cell`](Self::cell).
-    pub fn shown(&self, name: &str) -> Result<Value, Error> {
-        self.html(name, Size::Whole).map(Value::from_safe_string)
-    }
-
-    fn html(&self, name: &str, size: Size) -> Result<String, Error> {
-        let position = match self.resource().column(name) {
-            Some(Column::Key) => return Ok(escape::html(&self.record.key.to_string())),
-            Some(Column::Field(position)) => position,
-            None => return Err(mistake("the record has no such field".to_owned())),
+    /// Appends what a column has, as HTML.
+    fn write(&self, column: Column, size: Size, html: &mut String) {
+        let position = match column {
+            Column::Key => return escape::push(html, &self.record.key.to_string()),
+            Column::Field(position) => position,
         };
         let field = &self.resource().fields[position];
         let value = &self.record.values[position];
@@ -153,32 +176,44 @@ impl RecordView {
             (None, _) => Cow::from(field.show(value)),
         };
         if text.trim().is_empty() {
-            return Ok(NOTHING.to_owned());
+            return html.push_str(NOTHING);
         }
-        let escaped = || match size {
-            Size::Short => escape::html(&shorten(&text, CELL_CHARACTERS_MAX, "…", false)),
-            Size::Whole => escape::html(&text),
+        let put = |html: &mut String| match size {
+            Size::Short => escape::push(html, &shorten(&text, CELL_CHARACTERS_MAX, "…", false)),
+            Size::Whole => escape::push(html, &text),
         };
-        Ok(match (&field.kind, size) {
-            (Kind::Boolean, _) => yes_or_no(value).to_owned(),
-            (Kind::Datetime | Kind::Date, _) => time(&text),
+        let mut put_between = |before: &str, after: &str| {
+            html.push_str(before);
+            put(html);
+            html.push_str(after);
+        };
+        match (&field.kind, size) {
+            (Kind::Boolean, _) => html.push_str(yes_or_no(value)),
+            (Kind::Datetime | Kind::Date, _) => write_time(&text, html),
             (Kind::Choice(choices), _) => {
-                let choice = choices.iter().find(|choice| choice.value == text);
-                choice.map_or_else(escaped, |choice| escape::html(&choice.label))
+                match choices.iter().find(|choice| choice.value == text) {
+                    Some(choice) => escape::push(html, &choice.label),
+                    None => put(html),
+                }
             }
-            (Kind::Password, _) => "••••••••".to_owned(),
-            (Kind::Reference(reference), size) => self.reference(reference.index, value, size),
+            (Kind::Password, _) => html.push_str("••••••••"),
+            (Kind::Reference(reference), size) => {
+                self.write_reference(reference.index, value, size, html);
+            }
             (Kind::Url, Size::Whole) if is_web_address(&text) => {
-                let url = escaped();
-                format!("<a href=\"{url}\" rel=\"nofollow noopener noreferrer\">{url}</a>")
+                put_between("<a href=\"", "\" rel=\"nofollow noopener noreferrer\">");
+                put_between("", "</a>");
             }
             (Kind::Email, Size::Whole) => {
                 let address = crate::link::segment(&text).replace("%40", "@");
-                format!("<a href=\"mailto:{address}\">{}</a>", escaped())
+                html.extend(["<a href=\"mailto:", &address, "\">"]);
+                put(html);
+                html.push_str("</a>");
             }
-            (Kind::Json, Size::Short) if self.resource().members.is_some() => escaped(),
-            (Kind::Json, Size::Short) => format!("<code>{}</code>", escaped()),
-            (Kind::Json, Size::Whole) => format!("<pre>\n{}</pre>", escaped()),
+            (Kind::Json, Size::Short) if self.resource().members.is_none() => {
+                put_between("<code>", "</code>");
+            }
+            (Kind::Json, Size::Whole) => put_between("<pre>\n", "</pre>"),
             (
                 Kind::String
                 | Kind::Text
@@ -187,29 +222,31 @@ impl RecordView {
                 | Kind::Decimal { .. }
                 | Kind::Email
                 | Kind::Url
-                | Kind::Uuid,
+                | Kind::Uuid
+                | Kind::Json,
                 _,
-            ) => escaped(),
-        })
+            ) => put(html),
+        }
     }
 
-    /// The heading of the record that `value` refers to, as a link where it has a page.
-    fn reference(&self, to: usize, value: &Stored, size: Size) -> String {
+    /// Appends the heading of the record that `value` refers to, as a link where it has a page.
+    fn write_reference(&self, to: usize, value: &Stored, size: Size, html: &mut String) {
         let links = &self.shared.links;
         let resource = &links.schema.resources[to];
         let key = Key::from_cell(value.as_cell());
         let heading = self.shared.headings.get(&(to, key.clone()));
-        let text = match heading {
-            Some(heading) => escape::html(heading),
-            None => escape::html(&format!("{} {key}", resource.label)),
-        };
-        let linked = resource.pages.is_some() && resource.parent.is_none();
-        match size {
-            Size::Whole if linked && heading.is_some() => {
-                let path = links.record(resource, None, &key, Target::Detail);
-                format!("<a href=\"{path}\">{text}</a>")
-            }
-            Size::Short | Size::Whole => text,
+        let has_page = resource.pages.is_some() && resource.parent.is_none();
+        let is_linked = size == Size::Whole && has_page && heading.is_some();
+        if is_linked {
+            let path = links.record(resource, None, &key, Target::Detail);
+            html.extend(["<a href=\"", &path, "\">"]);
+        }
+        match heading {
+            Some(heading) => escape::push(html, heading),
+            None => escape::push(html, &format!("{} {key}", resource.label)),
+        }
+        if is_linked {
+            html.push_str("</a>");
         }
     }
 }
@@ -414,27 +451,26 @@ fn words(text: &str) -> [&str; 4] {
     }
 }
 
-/// A moment or date as HTML: to the millisecond for machines. Other programs may have stored
-/// what is neither.
-fn time(text: &str) -> String {
-    let mut html = String::with_capacity(80);
-    let put = |html: &mut String, text: &str| {
-        escape::write(html, text).expect("a String takes all that is written");
+/// Appends a moment or date as HTML: to the millisecond for machines. Other programs may have
+/// stored what is neither.
+fn write_time(text: &str, html: &mut String) {
+    let put = match escape::is_plain(text) {
+        true => String::push_str,
+        false => escape::push,
     };
     html.push_str("<time datetime=\"");
     match text.split_at_checked(23) {
         Some((millis, _)) if text.ends_with('Z') => {
-            put(&mut html, millis);
+            put(html, millis);
             html.push('Z');
         }
-        _ => put(&mut html, text),
+        _ => put(html, text),
     }
     html.push_str("\">");
     for word in words(text) {
-        put(&mut html, word);
+        put(html, word);
     }
     html.push_str("</time>");
-    html
 }
 
 impl Object for Moment {
@@ -635,6 +671,30 @@ impl Object for Pagination {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_text_whatever_another_program_has_stored() {
+        let cases = [
+            (
+                "2026-01-02T03:04:05.123456Z",
+                "<time datetime=\"2026-01-02T03:04:05.123Z\">2026-01-02 03:04 UTC</time>",
+            ),
+            (
+                "2026-01-02",
+                "<time datetime=\"2026-01-02\">2026-01-02</time>",
+            ),
+            (
+                "<i>\"now\"</i>",
+                "<time datetime=\"&lt;i&gt;&#34;now&#34;&lt;/i&gt;\">&lt;i&gt;&#34;now&#34;&lt;/</time>",
+            ),
+            ("soon é", "<time datetime=\"soon é\">soon é</time>"),
+        ];
+        for (text, expected) in cases {
+            let mut html = String::new();
+            write_time(text, &mut html);
+            assert_eq!(html, expected, "text: {text}");
+        }
+    }
 
     fn pagination(page: u64, total: u64) -> Pagination {
         Pagination {
