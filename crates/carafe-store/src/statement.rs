@@ -61,7 +61,7 @@ impl Identifier {
         ))
     }
 
-    /// A name that was read from the database.
+    /// A name that was read from the database, where others can have given any.
     pub(crate) fn found(name: &str) -> Self {
         Self(name.to_owned())
     }
@@ -144,7 +144,7 @@ impl Statement {
         self
     }
 
-    /// A name in quotes.
+    /// A name in quotes; it holds none.
     pub(crate) fn name(&mut self, name: &Name) -> &mut Self {
         self.quoted(name.as_str())
     }
@@ -157,13 +157,13 @@ impl Statement {
 
     /// The name of an index, a trigger or a table of ours, in quotes.
     pub(crate) fn identifier(&mut self, identifier: &Identifier) -> &mut Self {
-        self.quoted(&identifier.0)
+        self.quoted(&identifier.0.replace('"', "\"\""))
     }
 
-    /// A name holds no quotes.
-    fn quoted(&mut self, name: &str) -> &mut Self {
+    /// Text without quotes, or with each of them twice.
+    fn quoted(&mut self, text: &str) -> &mut Self {
         self.text.push('"');
-        self.text.push_str(name);
+        self.text.push_str(text);
         self.text.push('"');
         self
     }

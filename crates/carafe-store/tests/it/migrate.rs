@@ -11,7 +11,7 @@ use carafe_store::error::Error;
 use carafe_store::store::{Accept, Database, Migrated, Migration, Store, untold};
 
 use crate::support::{
-    Bed, Draft, field, optional, reference, resource, schema, text, unique, with_default,
+    Bed, Draft, Place, field, optional, reference, resource, schema, text, unique, with_default,
 };
 
 fn title() -> Field {
@@ -244,6 +244,26 @@ async fn a_table_of_another_program_is_left_alone() {
         ["resource `notes`: the database has a table of that name that is not one of Carafe's"]
     );
     bed.finish().await;
+}
+
+#[tokio::test]
+async fn what_looks_like_ours_goes_whatever_it_is_called() {
+    let schema = one(resource("notes", vec![title()]));
+    for bed in Bed::lasting(&schema).await {
+        bed.insert("notes", vec![text("kept")]).await.unwrap();
+        bed.as_other("CREATE INDEX \"notes__\"\"by\" ON notes (title)")
+            .await;
+        let changed = migrate(&bed.database, &schema).await;
+        assert!(changed.is_ok(), "{changed:?}");
+        let catalog = match bed.place {
+            Place::Postgres(_) => "pg_class WHERE relname",
+            Place::File(_) | Place::Memory => "sqlite_schema WHERE name",
+        };
+        let left = format!("SELECT count(*) FROM {catalog} = 'notes__\"by'");
+        assert_eq!(bed.read_as_other(&left).await, 0);
+        assert_eq!(bed.all("notes").await.1, 1);
+        bed.finish().await;
+    }
 }
 
 #[tokio::test]
