@@ -65,10 +65,6 @@ pub(crate) fn writer(place: &Place, durability: Durability) -> rusqlite::Result<
         Place::Memory => Connection::open_in_memory_with_flags(flags)?,
     };
     prepare(&connection, WRITER_CACHE_KIB)?;
-    // A damaged page is found when it is read, before anything is written into it. Connections
-    // that read do without: each commit empties their caches, and to look at all cells of the
-    // inner pages that they read again was a fifth of a PATCH.
-    connection.pragma_update(None, "cell_size_check", true)?;
     if *place != Place::Memory {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection
@@ -129,6 +125,9 @@ fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A statement keeps its plan whatever is bound: each new LIMIT had it prepared again.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // What is read from a damaged file is checked and not trusted, before anything is written
+    // into it.
+    connection.pragma_update(None, "cell_size_check", true)?;
     register(connection)
 }
 
