@@ -227,3 +227,27 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
         None => format!("there is no {what} {name:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_open_for_one_more_parameter() {
+        let cases = [
+            ("", "/notes?"),
+            ("page=2", "/notes?"),
+            ("page=2&sort=-id&page=3", "/notes?"),
+            (
+                "q=a%26b&page=2&title=%C3%A9+x",
+                "/notes?q=a%26b&title=%C3%A9+x&",
+            ),
+            ("a&&b=", "/notes?a=&b=&"),
+        ];
+        for (query, expected) in cases {
+            let path = "/notes";
+            let address = Address { path, query };
+            assert_eq!(address.open(&["page", "sort"]), expected, "query: {query}");
+        }
+    }
+}

@@ -12,7 +12,8 @@ use crate::link::Address;
 /// A column: `name`, `label`, `class`, `sort_url` and `direction`.
 #[derive(Debug)]
 pub struct ColumnView {
-    /// Which of the record's it is.
+    /// The position of the resource whose column it is.
+    pub resource: usize,
     pub column: Column,
     name: String,
     label: String,
@@ -41,7 +42,7 @@ impl Object for ColumnView {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&["name", "label", "class", "sort_url", "direction"])
+        Enumerator::Str(&["class", "direction", "label", "name", "sort_url"])
     }
 }
 
@@ -76,6 +77,7 @@ pub(super) fn columns(
             false => "ascending",
         });
         Value::from_object(ColumnView {
+            resource: resource.index,
             column,
             name: name.to_owned(),
             label,

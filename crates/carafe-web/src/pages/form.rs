@@ -459,7 +459,7 @@ impl FieldView {
             // The first line feed after the tag is dropped by browsers.
             Control::Area(_) => {
                 html.push('\n');
-                html.push_str(&escape::html(&self.text));
+                escape::push(html, &self.text);
                 html.push_str("</textarea>");
             }
             Control::Select(choices) => {
@@ -470,7 +470,7 @@ impl FieldView {
                         html.push_str(" selected");
                     }
                     html.push('>');
-                    html.push_str(&escape::html(&choice.label));
+                    escape::push(html, &choice.label);
                     html.push_str("</option>");
                 }
                 html.push_str("</select>");
@@ -505,7 +505,7 @@ impl FieldView {
 
 fn attribute(html: &mut String, name: &str, value: &str) {
     write!(html, " {name}=\"").expect("a String takes all that is written");
-    escape::write(html, value).expect("a String takes all that is written");
+    escape::push(html, value);
     html.push('"');
 }
 
@@ -552,7 +552,7 @@ impl LabelView {
             attribute(&mut html, name, value.as_deref().unwrap_or_default());
         }
         html.push('>');
-        html.push_str(&escape::html(&self.text));
+        escape::push(&mut html, &self.text);
         html.push_str("</label>");
         html
     }

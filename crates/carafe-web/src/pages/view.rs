@@ -116,7 +116,8 @@ impl RecordView {
         let mut html = String::with_capacity(CELLS_BYTES);
         for (index, given) in columns.try_iter()?.enumerate() {
             let class;
-            let (column, class) = match given.downcast_object_ref::<ColumnView>() {
+            let view = given.downcast_object_ref::<ColumnView>();
+            let (column, class) = match view.filter(|view| view.resource == self.shared.resource) {
                 Some(view) => (view.column, view.class),
                 None => {
                     let name = given.get_attr("name")?;

@@ -312,6 +312,11 @@ async fn the_list_is_searched_and_sorted() {
         "{sorted}"
     );
     assert!(sorted.contains("aria-sort"), "{sorted}");
+    let both = app.get("/notes?q=APP&sort=title&page=1").await.text();
+    assert!(
+        both.contains("href=\"/notes?q=APP&amp;sort=-title\""),
+        "{both}"
+    );
 }
 
 #[tokio::test]
