@@ -17,11 +17,13 @@ use clap::Parser;
     after_help = "Examples:
   cargo run --release -p bench                       all goals with a million rows
   cargo run --release -p bench -- --only P1,P2       two of them
+  cargo run --release -p bench -- --rows 1000,1000000,10000000
+                                                     to ten million, which needs 50 GB
   cargo run --release -p bench -- --seconds 0.3      quickly, and less surely"
 )]
 pub(crate) struct Args {
-    /// Rows of the databases, the largest last; goals that compare sizes use all, others the
-    /// largest up to a million
+    /// Rows of the databases, the largest last; goals that compare sizes use all, those of deep
+    /// pages a million and more, others the largest up to a million
     #[arg(long, value_delimiter = ',', default_value = "1000,1000000")]
     pub(crate) rows: Vec<u64>,
 
