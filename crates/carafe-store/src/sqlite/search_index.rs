@@ -119,8 +119,8 @@ impl<'c> SearchIndex<'c> {
     const FEW: usize = 4;
 
     /// The same where one more gram has ruled out none of them, so that they have the text, most
-    /// likely: times as many.
-    const TIMES_AS_LIKELY: usize = 4;
+    /// likely: so many times more.
+    const TIMES_FEW_UNCHANGED: usize = 4;
 
     /// `wanted`: a candidate has a gram of each range.
     pub(crate) fn new(
@@ -188,7 +188,7 @@ impl<'c> SearchIndex<'c> {
                 Some(all) => {
                     let before = all.len();
                     all.keep(&set);
-                    if all.len() == before && before <= few * Self::TIMES_AS_LIKELY {
+                    if all.len() == before && before <= few * Self::TIMES_FEW_UNCHANGED {
                         break;
                     }
                 }
