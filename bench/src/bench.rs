@@ -134,7 +134,7 @@ impl<'a> Bench<'a> {
             }
         }
         let names = subjects.into_iter().map(|subject| subject.name);
-        let figures = samples.iter_mut().map(|samples| Figures::of(samples));
+        let figures = samples.iter().map(|samples| Figures::of(samples));
         Ok(names.zip(figures).collect())
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Line {
     pub(crate) unit: &'static str,
     /// What is compared with `wanted`.
     pub(crate) ratio: f64,
+    /// The same of each round, where there are rounds.
+    pub(crate) ratios: Vec<f64>,
     pub(crate) wanted: Option<Wanted>,
     /// Carafe's and the other's rates and latencies, where requests were measured.
     pub(crate) figures: Vec<(String, Figures)>,
@@ -38,13 +40,29 @@ pub(crate) enum Wanted {
     AtMost(f64),
 }
 
+impl Wanted {
+    fn is_met_by(self, ratio: f64) -> bool {
+        match self {
+            Wanted::AtLeast(wanted) => ratio >= wanted,
+            Wanted::AtMost(wanted) => ratio <= wanted,
+        }
+    }
+}
+
 impl Line {
     /// Whether the goal is met; `None` where there is none.
     pub(crate) fn is_met(&self) -> Option<bool> {
-        Some(match self.wanted? {
-            Wanted::AtLeast(wanted) => self.ratio >= wanted,
-            Wanted::AtMost(wanted) => self.ratio <= wanted,
-        })
+        Some(self.wanted?.is_met_by(self.ratio))
+    }
+
+    /// Whether some rounds meet the goal and others do not, so that another run may have another
+    /// verdict.
+    fn is_on_the_line(&self) -> bool {
+        let meet = |wanted: Wanted| {
+            let met = self.ratios.iter().filter(|ratio| wanted.is_met_by(**ratio));
+            (1..self.ratios.len()).contains(&met.count())
+        };
+        self.wanted.is_some_and(meet)
     }
 
     /// A comparison of two rates of requests by the processor time of the server.
@@ -86,6 +104,11 @@ impl Line {
                 .map_or(0.0, |(_, figures)| value(figures))
         };
         let (carafe, other) = (at(0), at(figures.len() - 1));
+        let rounds = |(_, figures): &(String, Figures)| figures.rounds.clone();
+        let [carafe_rounds, other_rounds] =
+            [figures.first(), figures.last()].map(|side| side.map(rounds).unwrap_or_default());
+        let ratios = carafe_rounds.iter().zip(&other_rounds);
+        let ratios = ratios.map(|(carafe, other)| value(carafe) / value(other));
         Self {
             goal,
             what: what.to_owned(),
@@ -97,6 +120,7 @@ impl Line {
             other,
             unit,
             ratio: carafe / other,
+            ratios: ratios.collect(),
             wanted,
             figures,
         }
@@ -112,6 +136,7 @@ impl Line {
             other: 0.0,
             unit: "/s",
             ratio: 0.0,
+            ratios: Vec::new(),
             wanted: None,
             figures: vec![("Carafe".to_owned(), figures)],
         }
@@ -133,6 +158,7 @@ impl Line {
             other: limit,
             unit,
             ratio: value / limit,
+            ratios: Vec::new(),
             wanted: Some(Wanted::AtMost(1.0)),
             figures: Vec::new(),
         }
@@ -147,10 +173,12 @@ impl Line {
     }
 
     fn verdict(&self) -> &'static str {
-        match self.is_met() {
-            None => "",
-            Some(true) => "met",
-            Some(false) => "not met",
+        match (self.is_met(), self.is_on_the_line()) {
+            (None, _) => "",
+            (Some(true), false) => "met",
+            (Some(true), true) => "met, on the line",
+            (Some(false), false) => "not met",
+            (Some(false), true) => "not met, on the line",
         }
     }
 }
@@ -257,5 +285,47 @@ fn number(value: f64) -> String {
         format!("{value:.1}")
     } else {
         format!("{value:.3}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(ratios: &[f64], wanted: Wanted) -> Line {
+        let side = |rates: &[f64]| {
+            let rounds = rates.iter().map(|rate| Figures {
+                rate: *rate,
+                ..Figures::default()
+            });
+            Figures {
+                rate: rates[0],
+                rounds: rounds.collect(),
+                ..Figures::default()
+            }
+        };
+        let ones = vec![1.0; ratios.len()];
+        let figures = [("Carafe", side(ratios)), ("other", side(&ones))];
+        let figures = figures.map(|(name, figures)| (name.to_owned(), figures));
+        Line::of_rates("P0", "a line", figures.into(), wanted)
+    }
+
+    #[test]
+    fn a_verdict_says_where_rounds_differ() {
+        let cases: [(&[f64], Wanted, &str); 6] = [
+            (&[0.4, 0.5, 0.6], Wanted::AtLeast(0.3), "met"),
+            (&[0.4, 0.5, 0.2], Wanted::AtLeast(0.3), "met, on the line"),
+            (
+                &[0.2, 0.5, 0.6],
+                Wanted::AtLeast(0.3),
+                "not met, on the line",
+            ),
+            (&[0.2, 0.1], Wanted::AtLeast(0.3), "not met"),
+            (&[2.0, 3.5], Wanted::AtMost(3.0), "met, on the line"),
+            (&[3.5], Wanted::AtMost(3.0), "not met"),
+        ];
+        for (ratios, wanted, expected) in cases {
+            assert_eq!(line(ratios, wanted).verdict(), expected, "{ratios:?}");
+        }
     }
 }

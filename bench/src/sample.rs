@@ -15,7 +15,7 @@ pub(crate) struct Sample {
 }
 
 /// Medians over several measurements, and percentiles of all their latencies.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Figures {
     /// Operations a second.
     pub(crate) rate: f64,
@@ -26,10 +26,21 @@ pub(crate) struct Figures {
     pub p95: f64,
     pub p99: f64,
     pub(crate) max: f64,
+    /// Those of each measurement by itself, in the order of the rounds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rounds: Vec<Figures>,
 }
 
 impl Figures {
-    pub(crate) fn of(samples: &mut [Sample]) -> Self {
+    pub(crate) fn of(samples: &[Sample]) -> Self {
+        let rounds = samples.chunks(1).map(Self::together);
+        Self {
+            rounds: rounds.collect(),
+            ..Self::together(samples)
+        }
+    }
+
+    fn together(samples: &[Sample]) -> Self {
         let rates = samples
             .iter()
             .map(|sample| sample.count as f64 / sample.seconds);
@@ -41,10 +52,8 @@ impl Figures {
             }
         });
         let (rate, rate_of_core) = (median(rates), median(rates_of_core));
-        let mut latencies: Vec<u64> = Vec::new();
-        for sample in samples {
-            latencies.append(&mut sample.latencies);
-        }
+        let latencies = samples.iter().map(|sample| sample.latencies.as_slice());
+        let mut latencies = latencies.collect::<Vec<_>>().concat();
         latencies.sort_unstable();
         let at = |share: f64| {
             let last = latencies.len().saturating_sub(1);
@@ -61,6 +70,7 @@ impl Figures {
             p95: at(0.95),
             p99: at(0.99),
             max: at(1.0),
+            rounds: Vec::new(),
         }
     }
 }

@@ -63,6 +63,7 @@ fn in_instructions(bench: &Bench<'_>, least: u64, most: u64) -> Result<()> {
             other: few,
             unit: "",
             ratio: many / few,
+            ratios: Vec::new(),
             wanted: Some(Wanted::AtMost(TIMES_MAX)),
             figures: Vec::new(),
         });
