@@ -90,13 +90,9 @@ pub(crate) fn count(fixture: &Fixture, rows: u64) -> Result<BTreeMap<String, u64
         counted: BTreeMap::new(),
     };
     let read = |path: &str| Read::of(path, rows);
-    let tag = crate::goals::fetch(&server, read("/api/notes/7"))?;
-    let tag = format!(
-        "if-none-match: {}",
-        tag.field("etag").context("no entity tag")?
-    );
+    let condition = crate::goals::fetch(&server, read("/api/notes/7"))?.condition()?;
     counter.of("get_one", read("/api/notes/{id}"))?;
-    counter.of("not_modified", read("/api/notes/7").with(&tag, 304))?;
+    counter.of("not_modified", read("/api/notes/7").with(&condition, 304))?;
     counter.of(
         "missing",
         read("/api/notes/9{id}99").with("accept: */*", 404),

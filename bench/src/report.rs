@@ -104,10 +104,9 @@ impl Line {
                 .map_or(0.0, |(_, figures)| value(figures))
         };
         let (carafe, other) = (at(0), at(figures.len() - 1));
-        let rounds = |(_, figures): &(String, Figures)| figures.rounds.clone();
-        let [carafe_rounds, other_rounds] =
-            [figures.first(), figures.last()].map(|side| side.map(rounds).unwrap_or_default());
-        let ratios = carafe_rounds.iter().zip(&other_rounds);
+        let sides = figures.first().zip(figures.last());
+        let rounds = sides.map(|((_, carafe), (_, other))| carafe.rounds.iter().zip(&other.rounds));
+        let ratios = rounds.into_iter().flatten();
         let ratios = ratios.map(|(carafe, other)| value(carafe) / value(other));
         Self {
             goal,

@@ -47,14 +47,14 @@ pub(crate) fn with_cursors(bench: &Bench<'_>, rows: u64) -> Result<(Server, Stri
     text.push_str("\n[resources.notes]\npagination = \"cursor\"\n");
     std::fs::write(&declaration, text)?;
     let carafe = Server::carafe(&bench.fixture.carafe, &folder, &[], Processors::One)?;
-    let mut path = "/api/notes?per_page=100".to_owned();
+    let mut middle = "/api/notes?".to_owned();
     for _ in 0..rows / 200 {
+        let path = format!("{middle}&per_page=100");
         let answer: Value = serde_json::from_str(&fetch(&carafe, Read::of(&path, 1))?.body)?;
         let next = answer["next"].as_str().context("no next page")?;
-        path = format!("/api/notes?per_page=100&cursor={next}");
+        middle = format!("/api/notes?cursor={next}");
     }
-    let path = path.replace("per_page=100&", "");
-    Ok((carafe, path))
+    Ok((carafe, middle))
 }
 
 fn compare(

@@ -1,6 +1,6 @@
 //! What has no goal of its own: all requests, at several numbers of clients.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::ask::{Create, Mixed, Read};
 use crate::bench::{Bench, Subject};
@@ -60,9 +60,8 @@ fn reads(bench: &Bench<'_>, server: &Server, rows: u64) -> Result<()> {
         }
     }
     let one = "/api/notes/7";
-    let tag = fetch(server, Read::of(one, 1))?;
-    let tag = tag.field("etag").context("no entity tag")?;
-    let known = Read::of(one, 1).with(&format!("if-none-match: {tag}"), 304);
+    let condition = fetch(server, Read::of(one, 1))?.condition()?;
+    let known = Read::of(one, 1).with(&condition, 304);
     at_all_clients(bench, server, rows, "conditional GET (304)", &known)?;
     for clients in CLIENTS {
         let mixed = Mixed::at("/api/notes", rows, clients);

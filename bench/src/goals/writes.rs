@@ -103,12 +103,19 @@ impl Writes<'_> {
             ),
             self.in_process("group commit in process", Kind::Group, CONNECTIONS),
         ])?;
-        let pair = |other: usize| vec![figures[0].clone(), figures[other].clone()];
         let what = "durable POST, 64 clients";
-        self.bench
-            .tell(Line::of_rates("P6", what, pair(1), Wanted::AtLeast(6.0)));
-        self.bench
-            .tell(Line::of_rates("P6", what, pair(2), Wanted::AtLeast(0.35)));
+        self.bench.tell(Line::of_rates(
+            "P6",
+            what,
+            pair(&figures, 1),
+            Wanted::AtLeast(6.0),
+        ));
+        self.bench.tell(Line::of_rates(
+            "P6",
+            what,
+            pair(&figures, 2),
+            Wanted::AtLeast(0.35),
+        ));
         Ok(())
     }
 
@@ -130,11 +137,15 @@ impl Writes<'_> {
                 Create::at("/"),
             ),
         ])?;
-        let pair = |other: usize| vec![figures[0].clone(), figures[other].clone()];
         let what = "durable POST, 1 client";
+        self.bench.tell(Line::of_rates(
+            "P7",
+            what,
+            pair(&figures, 1),
+            Wanted::AtLeast(0.8),
+        ));
         self.bench
-            .tell(Line::of_rates("P7", what, pair(1), Wanted::AtLeast(0.8)));
-        self.bench.tell(Line::of_rates("P7", what, pair(2), None));
+            .tell(Line::of_rates("P7", what, pair(&figures, 2), None));
         Ok(())
     }
 
@@ -239,6 +250,11 @@ impl Writes<'_> {
         ));
         Ok(())
     }
+}
+
+/// The first figures and one of the others.
+fn pair(figures: &[(String, Figures)], other: usize) -> Vec<(String, Figures)> {
+    vec![figures[0].clone(), figures[other].clone()]
 }
 
 /// A path in `folder` where nothing is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carafe_model::kind::Kind;
 use carafe_model::query::Query;
-use carafe_model::resource::{Column, Order, Pages, Resource};
+use carafe_model::resource::{Column, Pages, Resource};
 use minijinja::value::{Enumerator, Object, Value};
 
 use crate::link::Address;
@@ -65,17 +65,12 @@ pub(super) fn columns(
             }
         };
         let sorted = query.order.first().filter(|order| order.column == column);
-        // The other way round, where it is sorted by it already.
-        let sign = match sorted {
-            Some(Order {
-                descending: false, ..
-            }) => "-",
-            _ => "",
+        // The address sorts the other way round where the list is sorted by it already.
+        let (direction, sign) = match sorted.map(|order| order.descending) {
+            None => (None, ""),
+            Some(false) => (Some("ascending"), "-"),
+            Some(true) => (Some("descending"), ""),
         };
-        let direction = sorted.map(|order| match order.descending {
-            true => "descending",
-            false => "ascending",
-        });
         Value::from_object(ColumnView {
             resource: resource.index,
             column,
