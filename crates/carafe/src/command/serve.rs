@@ -31,12 +31,18 @@ use crate::schedule::Schedule;
 use crate::signals::{self, Hangups};
 use crate::{descriptors, supervisor, telemetry};
 
+/// Tasks that run until the sockets are looked at again. At 61, which tokio has of itself, a
+/// reading came behind all answers to a group of writes: its p99 beside 64 clients that write was
+/// a half longer. Below 10 the looks themselves make writes slower.
+const EVENT_INTERVAL: u32 = 13;
+
 /// Serves the application until Ctrl-C or SIGTERM.
 pub(crate) fn run(app: App, args: &args::Serve) -> Result<()> {
     let _log = telemetry::start(&args.log_level, args.log_format())?;
     descriptors::raise(descriptors::needed(args.max_connections));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .event_interval(EVENT_INTERVAL)
         .build()
         .context("start")?;
     runtime.block_on(serve(app, args))
