@@ -110,9 +110,10 @@ pub(crate) fn count(fixture: &Fixture, rows: u64) -> Result<BTreeMap<String, u64
     )?;
     counter.of("second_page", read("/api/notes?page=2"))?;
     counter.of("search", read(&format!("/api/articles?q={RARE}")))?;
+    counter.of("page_again", read("/notes").with("accept: text/html", 200))?;
     counter.of(
         "page_for_people",
-        read("/notes").with("accept: text/html", 200),
+        Read::anew("/notes?page={id}").with("accept: text/html", 200),
     )?;
     counter.of("post", Create::at("/api/notes"))?;
     counter.of("patch", Write::at("PATCH", "/api/notes/{id}", rows, 0))?;

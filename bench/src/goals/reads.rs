@@ -20,7 +20,7 @@ struct Reading {
     wanted: Option<f64>,
 }
 
-const READINGS: [Reading; 6] = [
+const READINGS: [Reading; 7] = [
     Reading {
         goal: "P1",
         what: "GET one record",
@@ -62,6 +62,13 @@ const READINGS: [Reading; 6] = [
         path: "/notes",
         read: |path, rows| Read::of(path, rows).with("accept: text/html", 200),
         wanted: Some(0.15),
+    },
+    Reading {
+        goal: "P14",
+        what: "page of 10, read anew",
+        path: "/notes?page={id}",
+        read: |path, _| Read::anew(path).with("accept: text/html", 200),
+        wanted: None,
     },
 ];
 

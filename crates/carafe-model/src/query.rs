@@ -149,6 +149,16 @@ pub struct Defaults<'a> {
 }
 
 impl Query {
+    /// Whether this is the first page of all live records, in whatever order.
+    #[must_use]
+    pub fn is_first_of_all(&self) -> bool {
+        self.page == 1
+            && !self.deleted
+            && self.filters.is_empty()
+            && self.search.is_none()
+            && self.cursor.is_none()
+    }
+
     /// Reads query parameters, names and values percent-decoded, in the order sent.
     ///
     /// # Errors

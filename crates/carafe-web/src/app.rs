@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use carafe_model::resource::{Method, Resource};
 use carafe_model::schema::Schema;
 use carafe_service::service::Service;
@@ -15,7 +16,7 @@ use crate::openapi::Document;
 use crate::pages::site::Site;
 use crate::pattern::Patterns;
 use crate::rate::Rates;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 use crate::sign::SecretKey;
 
 /// One declaration, served. Requests share it by `Arc`; a changed declaration is a new one.
@@ -31,8 +32,10 @@ pub struct App {
     pub patterns: Patterns,
     pub observers: Observers,
     pub health: Arc<Health>,
-    /// Pages of lists, as long as they are right.
-    pub recent: Recent,
+    /// First pages of lists, by their queries, as long as they are right.
+    pub recent_lists: Recent<recent::List>,
+    /// The same for people, by their paths and queries.
+    pub recent_pages: Recent<Bytes>,
     /// How many requests a client may send.
     pub rates: Rates,
     /// The pages; templates and files are read when they are made.
@@ -70,7 +73,8 @@ impl App {
             patterns,
             observers: Observers::default(),
             health: Arc::default(),
-            recent: Recent::default(),
+            recent_lists: Recent::default(),
+            recent_pages: Recent::default(),
             rates,
             site,
             key,

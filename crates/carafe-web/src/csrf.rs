@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -66,6 +67,7 @@ impl Browser {
         Token {
             key: key.clone(),
             browser: *self,
+            is_shown: AtomicBool::new(false),
         }
     }
 
@@ -75,14 +77,24 @@ impl Browser {
 }
 
 /// The token for a browser's forms, made where it is shown: most pages have no form.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Token {
     key: SecretKey,
     browser: Browser,
+    is_shown: AtomicBool,
+}
+
+impl Token {
+    /// Whether the page has it, and so is for this browser alone.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.is_shown.load(Ordering::Relaxed)
+    }
 }
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.is_shown.store(true, Ordering::Relaxed);
         let signature = self.key.signature(TOKEN_PURPOSE, &self.browser.0);
         f.write_str(&URL_SAFE_NO_PAD.encode(signature))
     }

@@ -1,4 +1,4 @@
-//! First pages of lists, kept for those who ask again before anything is written.
+//! First pages, kept for those who ask again before anything is written.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,26 +14,44 @@ const PAGES_MAX: usize = 64;
 /// The longest that is kept, with its query.
 const PAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// Pages of lists, all read from one state of the database. Whoever looks for one knows the
-/// state that the database is in, so that no commit, of whatever process, is missed.
+/// Pages, all read from one state of the database. Whoever looks for one knows the state that
+/// the database is in, so that no commit, of whatever process, is missed.
 #[derive(Debug)]
-pub struct Recent<S = State>(Mutex<Known<S>>);
+pub struct Recent<P, S = State>(Mutex<Known<P, S>>);
 
 #[derive(Debug)]
-struct Known<S> {
+struct Known<P, S> {
     state: Option<S>,
-    pages: Vec<(usize, String, Page)>,
+    pages: Vec<(usize, String, P)>,
 }
 
-/// A page as it is sent; a cheap clone.
+/// What can be kept: a cheap clone, but for its body.
+pub trait Page: Clone {
+    fn body(&mut self) -> &mut Bytes;
+}
+
+/// A page of a list as it is sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub struct List {
     pub(crate) body: Bytes,
     pub(crate) total: Total,
     pub(crate) tag: EntityTag,
 }
 
-impl<S> Default for Recent<S> {
+impl Page for List {
+    fn body(&mut self) -> &mut Bytes {
+        &mut self.body
+    }
+}
+
+/// A page for people.
+impl Page for Bytes {
+    fn body(&mut self) -> &mut Bytes {
+        self
+    }
+}
+
+impl<P, S> Default for Recent<P, S> {
     fn default() -> Self {
         Self(Mutex::new(Known {
             state: None,
@@ -42,9 +60,9 @@ impl<S> Default for Recent<S> {
     }
 }
 
-impl<S: Copy + PartialEq> Recent<S> {
+impl<P: Page, S: Copy + PartialEq> Recent<P, S> {
     /// The page of the resource at a position that `query` asks for, if it was read from `state`.
-    pub(crate) fn get(&self, resource: usize, query: &str, state: S) -> Option<Page> {
+    pub(crate) fn get(&self, resource: usize, query: &str, state: S) -> Option<P> {
         let known = self.lock();
         if known.state != Some(state) {
             return None;
@@ -53,16 +71,14 @@ impl<S: Copy + PartialEq> Recent<S> {
     }
 
     /// Keeps a page that was read from `state` or a later one, in place of those of another.
-    pub(crate) fn put(&self, resource: usize, query: &str, state: S, page: &Page) {
-        if page.body.len() + query.len() > PAGE_BYTES_MAX {
+    pub(crate) fn put(&self, resource: usize, query: &str, state: S, page: &P) {
+        let mut page = page.clone();
+        let body = page.body();
+        if body.len() + query.len() > PAGE_BYTES_MAX {
             return;
         }
         // Without the room that it had to grow.
-        let body = Bytes::copy_from_slice(&page.body);
-        let page = Page {
-            body,
-            ..page.clone()
-        };
+        *body = Bytes::copy_from_slice(body);
         let mut known = self.lock();
         if known.state != Some(state) || known.pages.len() >= PAGES_MAX {
             known.pages.clear();
@@ -73,13 +89,13 @@ impl<S: Copy + PartialEq> Recent<S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known<S>> {
+    fn lock(&self) -> MutexGuard<'_, Known<P, S>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S> Known<S> {
-    fn find(&self, resource: usize, query: &str) -> Option<&Page> {
+impl<P, S> Known<P, S> {
+    fn find(&self, resource: usize, query: &str) -> Option<&P> {
         let mut pages = self.pages.iter();
         let found = pages.find(|(of, known, _)| *of == resource && known == query);
         found.map(|(_, _, page)| page)
@@ -90,21 +106,19 @@ impl<S> Known<S> {
 mod tests {
     use super::*;
 
-    fn page(body: &[u8]) -> Page {
-        Page {
-            body: Bytes::copy_from_slice(body),
-            total: Total::exact(1),
-            tag: EntityTag::of_list(body, 1),
-        }
+    type Pages = Recent<Bytes, u8>;
+
+    fn page(body: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(body)
     }
 
-    fn found(recent: &Recent<u8>, query: &str, state: u8) -> Option<Bytes> {
-        recent.get(0, query, state).map(|page| page.body)
+    fn found(recent: &Pages, query: &str, state: u8) -> Option<Bytes> {
+        recent.get(0, query, state)
     }
 
     #[test]
     fn a_page_is_there_in_its_state_only() {
-        let recent = Recent::<u8>::default();
+        let recent = Pages::default();
         assert_eq!(found(&recent, "", 1), None);
         recent.put(0, "", 1, &page(b"one"));
         recent.put(0, "sort=-id", 1, &page(b"two"));
@@ -122,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let recent = Recent::<u8>::default();
+        let recent = Pages::default();
         recent.put(0, "long", 1, &page(&vec![b'x'; PAGE_BYTES_MAX + 1]));
         assert_eq!(found(&recent, "long", 1), None);
         let query = "x".repeat(PAGE_BYTES_MAX);

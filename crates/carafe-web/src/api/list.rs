@@ -14,7 +14,7 @@ use crate::call::{Call, Response, json};
 use crate::condition::EntityTag;
 use crate::error::{Kind, Problem};
 use crate::json::{Encoder, write_string};
-use crate::recent::Page;
+use crate::recent::List;
 use crate::route::At;
 
 /// Records on a page where nothing was asked.
@@ -33,7 +33,7 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
         return Box::pin(cursor::list(call, at, query)).await;
     }
     let state = lasting_state(call, at, &query)?;
-    let (recent, position) = (&call.app.recent, at.resource.index);
+    let (recent, position) = (&call.app.recent_lists, at.resource.index);
     let page = match state.and_then(|state| recent.get(position, call.query(), state)) {
         Some(page) => page,
         None => {
@@ -50,13 +50,8 @@ pub async fn list(call: &Call, at: &At<'_>) -> Result<Response, Problem> {
 /// The state that the database is in, where that alone says whether a page is still right: it is a
 /// first one of everything, the same for all who may read it.
 fn lasting_state(call: &Call, at: &At<'_>, query: &Query) -> Result<Option<State>, Problem> {
-    let is_first_of_all = query.page == 1
-        && !query.deleted
-        && query.filters.is_empty()
-        && query.search.is_none()
-        // With links its records name the host that was asked.
-        && !at.resource.links;
-    if !is_first_of_all {
+    // With links its records name the host that was asked.
+    if !query.is_first_of_all() || at.resource.links {
         return Ok(None);
     }
     let state = call.app.service.state(&call.actor, at.resource);
@@ -64,7 +59,7 @@ fn lasting_state(call: &Call, at: &At<'_>, query: &Query) -> Result<Option<State
 }
 
 /// Reads a page and writes its body.
-async fn read(call: &Call, at: &At<'_>, query: &Query) -> Result<Page, Problem> {
+async fn read(call: &Call, at: &At<'_>, query: &Query) -> Result<List, Problem> {
     let mut body = Vec::with_capacity(room(query.per_page));
     write_start(&mut body, at.resource);
     let total = records(call, at, query, &mut body).await?;
@@ -76,10 +71,10 @@ async fn read(call: &Call, at: &At<'_>, query: &Query) -> Result<Page, Problem> 
     Ok(page(body, total))
 }
 
-pub(super) fn page(body: Vec<u8>, total: Total) -> Page {
+pub(super) fn page(body: Vec<u8>, total: Total) -> List {
     // `X-Total-Count` and `Link` are in the header; a bare array does not show that they moved.
     let tag = EntityTag::of_list(&body, total.count);
-    Page {
+    List {
         body: Bytes::from(body),
         total,
         tag,
@@ -310,8 +305,8 @@ pub(super) async fn each_record(
     total.map_err(|error| Problem::from_service(error, at.resource, Method::Get))
 }
 
-pub(super) fn answer(call: &Call, query: &Query, page: Page) -> Result<Response, Problem> {
-    let Page { body, total, tag } = page;
+pub(super) fn answer(call: &Call, query: &Query, page: List) -> Result<Response, Problem> {
+    let List { body, total, tag } = page;
     super::reply::answer(call, &tag, || {
         let mut response = json(StatusCode::OK, body);
         add_paging(call, query, total, response.headers_mut());

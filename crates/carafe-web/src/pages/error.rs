@@ -50,7 +50,8 @@ pub fn plain(problem: &Problem) -> Page {
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{error}</p>\n\
              </body>\n</html>\n"
-        ),
+        )
+        .into(),
     }
 }
 

@@ -20,6 +20,8 @@ pub mod visit;
 #[cfg(test)]
 pub(crate) mod fixture;
 
+use std::sync::Arc;
+
 use carafe_model::key::Key;
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -191,7 +193,7 @@ impl<'a> Desk<'a> {
             site: &call.app.site,
             parent,
             flashes: shown.collect(),
-            csrf_token: browser.token(key),
+            csrf_token: Arc::new(browser.token(key)),
         };
         Ok(Self {
             visit,
@@ -230,13 +232,13 @@ impl<'a> Desk<'a> {
         let mut cookies = Vec::new();
         let mut response = match page {
             Page::Html { status, body } => {
-                if self.is_new && body.contains(csrf::FORM_FIELD) {
+                if self.is_new && self.visit.csrf_token.is_shown() {
                     cookies.push(self.browser.set_cookie(key, secure));
                 }
                 if !self.flashes.is_empty() {
                     cookies.push(flash::clear(secure));
                 }
-                let mut response = reply(status, HTML, body.into_bytes());
+                let mut response = reply(status, HTML, body);
                 // Pages hold a token and messages that are for one person.
                 response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
                 response
@@ -368,7 +370,7 @@ pub(crate) fn refuse(call: &Call, problem: &Problem) -> Response {
     let mut response = match Desk::new(call, None) {
         Ok(desk) => desk.to_response(error::show(&desk.visit, problem)),
         Err(_) => match error::plain(problem) {
-            Page::Html { status, body } => reply(status, HTML, body.into_bytes()),
+            Page::Html { status, body } => reply(status, HTML, body),
             Page::Redirect { .. } => empty(problem.status),
         },
     };

@@ -210,7 +210,7 @@ async fn render(
         site,
         request: request(desk.visit.address(), call.method().as_str(), typed),
         flashes: &desk.visit.flashes,
-        csrf_token: Value::from_object(desk.visit.csrf_token.clone()),
+        csrf_token: Value::from_dyn_object(desk.visit.csrf_token.clone()),
     };
     let context = shared.context(&View {
         status,
@@ -231,7 +231,10 @@ async fn render(
         .map_err(|error| Problem::internal(error.into()))?
         .map_err(|error| Problem::internal(error.into()))?;
     Ok(match page.form {
-        Form::Html => desk.to_response(Page::Html { status, body }),
+        Form::Html => desk.to_response(Page::Html {
+            status,
+            body: body.into(),
+        }),
         Form::Text | Form::Json | Form::Xml => {
             let mut response = reply(status, page.form.content_type(), body.into_bytes());
             response.headers_mut().insert(CACHE_CONTROL, NO_STORE);

@@ -10,7 +10,7 @@ use carafe_model::resource::{Column, Method, Pages, Pagination as Paging, Resour
 use carafe_model::value::Row;
 use carafe_service::access::Action;
 use carafe_service::error::Error;
-use carafe_service::record::{Change, Guard};
+use carafe_service::record::{Change, Guard, State};
 use http::StatusCode;
 use minijinja::value::Value;
 
@@ -36,9 +36,48 @@ use crate::pages::visit::{Page, PageResult, View, Visit};
 pub async fn list(visit: &Visit<'_>, resource: &Resource) -> PageResult {
     let pages = pages(resource)?;
     let query = read_query(visit, resource, pages);
-    let pagination = read_page(visit, resource, &query).await?;
+    let Some(state) = lasting_state(visit, resource, &query)? else {
+        return Box::pin(list_anew(visit, resource, pages, &query)).await;
+    };
+    let recent = &visit.call.app.recent_pages;
+    let address = visit.call.parts.uri.path_and_query();
+    let address = address.map_or("/", |address| address.as_str());
+    if let Some(body) = recent.get(resource.index, address, state) {
+        let status = StatusCode::OK;
+        return Ok(Page::Html { status, body });
+    }
+    let page = Box::pin(list_anew(visit, resource, pages, &query)).await?;
+    if let (Page::Html { body, .. }, false) = (&page, visit.is_personal()) {
+        recent.put(resource.index, address, state, body);
+    }
+    Ok(page)
+}
+
+/// The state that the database is in, where that alone says whether a page is still right: it is
+/// a first one of everything, and has nothing for one person that is known before it is rendered.
+fn lasting_state(
+    visit: &Visit<'_>,
+    resource: &Resource,
+    query: &Query,
+) -> Result<Option<State>, Problem> {
+    let call = visit.call;
+    // Templates see the method.
+    if !query.is_first_of_all() || visit.is_personal() || *call.method() != http::Method::GET {
+        return Ok(None);
+    }
+    let state = call.app.service.state(&call.actor, resource);
+    state.map_err(|error| refused(error, resource, Method::Get))
+}
+
+async fn list_anew(
+    visit: &Visit<'_>,
+    resource: &Resource,
+    pages: &Pages,
+    query: &Query,
+) -> PageResult {
+    let pagination = read_page(visit, resource, query).await?;
     let filters = query.filters.len() - usize::from(visit.parent.is_some());
-    let mut values = list_values(visit.address(), resource, pages, &query, pagination);
+    let mut values = list_values(visit.address(), resource, pages, query, pagination);
     values.extend([
         (
             "filtered",

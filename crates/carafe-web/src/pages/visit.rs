@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use carafe_model::key::Key;
 use carafe_model::resource::Resource;
 use http::StatusCode;
@@ -24,7 +25,7 @@ pub struct Visit<'a> {
     /// Messages of the visit before, category and text, to be shown on this page.
     pub flashes: Vec<(String, String)>,
     /// What the forms of this page carry.
-    pub csrf_token: Token,
+    pub csrf_token: Arc<Token>,
 }
 
 /// What a handler answers.
@@ -32,7 +33,7 @@ pub struct Visit<'a> {
 pub enum Page {
     Html {
         status: StatusCode,
-        body: String,
+        body: Bytes,
     },
     /// 303 to `to`, a path from the root, with a message for the next page (category, text).
     Redirect {
@@ -73,14 +74,23 @@ impl Visit<'_> {
             site: self.site,
             request: request(self.address(), method, Vec::new()),
             flashes: &self.flashes,
-            csrf_token: Value::from_object(self.csrf_token.clone()),
+            csrf_token: Value::from_dyn_object(self.csrf_token.clone()),
         };
         let body = self
             .site
             .templates
             .render(&names, shared.context(&view))
             .map_err(|error| Problem::internal(error.into()))?;
-        Ok(Page::Html { status, body })
+        Ok(Page::Html {
+            status,
+            body: body.into(),
+        })
+    }
+
+    /// Whether a page shows what is for one person: a message, or the token of a form.
+    #[must_use]
+    pub(crate) fn is_personal(&self) -> bool {
+        !self.flashes.is_empty() || self.csrf_token.is_shown()
     }
 
     pub(crate) fn address(&self) -> Address<'_> {

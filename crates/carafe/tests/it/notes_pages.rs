@@ -437,3 +437,86 @@ async fn an_application_overrides_templates() {
     assert_eq!(app.get("/nothing").await.text(), "gone fishing");
     assert_eq!(app.get("/notes/1").await.status, 200);
 }
+
+/// A list of an application with a form in it, and an authors' list without.
+const SHELF: &str = r#"
+[resources.authors.fields]
+name = { type = "string" }
+[resources.books.fields]
+title = { type = "string" }
+author = { type = "reference", to = "authors" }
+[resources.loans.fields]
+name = { type = "string" }
+"#;
+
+const LIST_WITH_FORM: &str = "{% extends \"carafe/list.html\" %}{% block footer %}<form>{{ csrf_token() }}</form>{{ request.method }} {{ request.args.colour }}{% endblock %}";
+
+#[tokio::test]
+async fn a_page_that_is_asked_again_is_the_one_that_is_there() {
+    let app = TestApp::with_templates(SHELF, &[("loans/list.html", LIST_WITH_FORM)]).await;
+    let twice = async |path: &str| {
+        let first = app.request("GET", path).send().await;
+        let again = app.request("GET", path).send().await;
+        assert_eq!((first.status, again.status), (200, 200));
+        assert_eq!(first.text(), again.text(), "{path}");
+        for field in ["content-type", "cache-control", "vary"] {
+            assert_eq!(again.header(field), first.header(field), "{field}");
+        }
+        assert!(!again.has("set-cookie"), "nobody is told apart by it");
+        again.text()
+    };
+    let author = json!({ "name": "Ada" });
+    assert_eq!(app.post("/api/authors", author).await.status, 201);
+    for number in 1..=3 {
+        let book = json!({ "title": format!("Book {number}"), "author": 1 });
+        assert_eq!(app.post("/api/books", book).await.status, 201);
+        let page = twice("/books").await;
+        assert!(page.contains(&format!("Book {number}")) && page.contains("Ada"));
+        assert!(twice("/books?sort=title").await.contains("ascending"));
+        assert!(twice("/books?page=2").await.contains("nothing on page 2"));
+        assert!(twice("/authors").await.contains("Ada"));
+        assert_eq!(app.request("HEAD", "/books").send().await.body.len(), 0);
+    }
+    // What a page shows of another resource is of the same moment.
+    let renamed = json!({ "name": "Grace" });
+    let patch = app.request("PATCH", "/api/authors/1").json(renamed);
+    assert_eq!(patch.header("if-match", "*").send().await.status, 200);
+    for path in ["/books", "/authors"] {
+        let page = twice(path).await;
+        assert!(page.contains("Grace") && !page.contains("Ada"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_for_one_person_is_for_nobody_else() {
+    let app = TestApp::with_templates(SHELF, &[("loans/list.html", LIST_WITH_FORM)]).await;
+    // A form's token is of the browser that gets its cookie with it.
+    let token = |page: &str| {
+        let form = page.split_once("<form>").unwrap().1;
+        form.split_once("</form>").unwrap().0.to_owned()
+    };
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let page = app.request("GET", "/loans?colour=red").send().await;
+        assert!(page.header("set-cookie").starts_with("carafe_form="));
+        assert!(page.text().contains("GET red"));
+        tokens.push(token(&page.text()));
+    }
+    assert!(!tokens[0].is_empty());
+    assert_ne!(tokens[0], tokens[1]);
+
+    // A message is for who made the record, once.
+    let list = app.request("GET", "/authors").send().await.text();
+    assert!(list.contains("There are no "));
+    let made = app.form("/authors/new", &[("name", "Ada")]).await;
+    assert_eq!(made.status, 303);
+    let message = "Author created.";
+    let others = app.request("GET", "/authors").send().await.text();
+    assert!(others.contains("Ada") && !others.contains(message));
+    let shown = app.get("/authors").await;
+    assert!(shown.text().contains(message), "{}", shown.text());
+    for _ in 0..2 {
+        let again = app.get("/authors").await;
+        assert_eq!(again.text(), others);
+    }
+}

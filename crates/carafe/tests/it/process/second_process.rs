@@ -135,6 +135,10 @@ async fn a_list_that_is_asked_again_is_the_one_that_is_there() {
         }
         let newest = client.get("/api/notes?sort=-id").await.json();
         assert_eq!(newest["notes"][0]["title"], title);
+        for _ in 0..2 {
+            let page = client.get("/notes").await.text;
+            assert!(page.contains(&format!(">{title}<")), "{page}");
+        }
         let titles = client.get("/api/notes?sort=id&fields=title").await.json();
         assert_eq!(titles["notes"][0], json!({ "title": "Note 1" }));
         let two = client.get("/api/notes?per_page=2").await.json();
