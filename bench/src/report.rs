@@ -9,7 +9,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde::Serialize;
 
 use crate::machine::Machine;
-use crate::sample::Figures;
+use crate::sample::{Figures, median};
 
 /// One comparison.
 #[derive(Clone, Debug, Serialize)]
@@ -24,9 +24,10 @@ pub(crate) struct Line {
     pub(crate) carafe: f64,
     pub(crate) other: f64,
     pub(crate) unit: &'static str,
-    /// What is compared with `wanted`.
+    /// What is compared with `wanted`: the median of the rounds', each measured at one time. What
+    /// disturbs one side in some rounds does not move it.
     pub(crate) ratio: f64,
-    /// The same of each round, where there are rounds.
+    /// That of each round, where there are rounds.
     pub(crate) ratios: Vec<f64>,
     pub(crate) wanted: Option<Wanted>,
     /// Carafe's and the other's rates and latencies, where requests were measured.
@@ -107,7 +108,13 @@ impl Line {
         let sides = figures.first().zip(figures.last());
         let rounds = sides.map(|((_, carafe), (_, other))| carafe.rounds.iter().zip(&other.rounds));
         let ratios = rounds.into_iter().flatten();
-        let ratios = ratios.map(|(carafe, other)| value(carafe) / value(other));
+        let ratios: Vec<f64> = ratios
+            .map(|(carafe, other)| value(carafe) / value(other))
+            .collect();
+        let ratio = match ratios.is_empty() {
+            true => carafe / other,
+            false => median(ratios.iter().copied()),
+        };
         Self {
             goal,
             what: what.to_owned(),
@@ -118,8 +125,8 @@ impl Line {
             carafe,
             other,
             unit,
-            ratio: carafe / other,
-            ratios: ratios.collect(),
+            ratio,
+            ratios,
             wanted,
             figures,
         }
@@ -315,12 +322,12 @@ mod tests {
             (&[0.4, 0.5, 0.6], Wanted::AtLeast(0.3), "met"),
             (&[0.4, 0.5, 0.2], Wanted::AtLeast(0.3), "met, on the line"),
             (
-                &[0.2, 0.5, 0.6],
+                &[0.2, 50.0, 0.1],
                 Wanted::AtLeast(0.3),
                 "not met, on the line",
             ),
             (&[0.2, 0.1], Wanted::AtLeast(0.3), "not met"),
-            (&[2.0, 3.5], Wanted::AtMost(3.0), "met, on the line"),
+            (&[3.5, 2.0, 2.5], Wanted::AtMost(3.0), "met, on the line"),
             (&[3.5], Wanted::AtMost(3.0), "not met"),
         ];
         for (ratios, wanted, expected) in cases {
