@@ -3,7 +3,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p carafe
+RUN cp "$(scripts/dist)" /usr/local/bin/carafe
 
 FROM debian:bookworm-slim
 ARG APP=apps/notes
@@ -13,7 +13,7 @@ LABEL org.opencontainers.image.title="Carafe" \
 RUN useradd --system --uid 10001 --home-dir /data carafe && install -d -o carafe -m 0700 /data
 # What a PostgreSQL server's certificate is checked by.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /src/target/release/carafe /usr/local/bin/carafe
+COPY --from=build /usr/local/bin/carafe /usr/local/bin/carafe
 COPY ${APP} /app
 # A number, so that hosts can see that it is not root.
 USER 10001

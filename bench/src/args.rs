@@ -10,7 +10,7 @@ use clap::Parser;
 /// Everything is measured in one run, in turns, so that what the machine does meanwhile meets
 /// all alike; what counts are the ratios. The table goes to the terminal, and with it JSON and a
 /// plot go to the folder of --out. Databases are filled once and kept there. The program that is
-/// measured is built first, with the profile `dist`.
+/// measured is built first as it is shipped, by scripts/dist.
 #[derive(Debug, Parser)]
 #[command(
     name = "bench",
@@ -46,6 +46,10 @@ pub(crate) struct Args {
     /// Record the instructions
     #[arg(long, requires = "instructions")]
     pub(crate) record: bool,
+
+    /// Send requests of all kinds in place of all that, to a program that notes what it does
+    #[arg(long, conflicts_with = "instructions", requires = "carafe")]
+    pub(crate) train: bool,
 
     /// The program to measure, in place of one that is built first
     #[arg(long, value_name = "FILE")]

@@ -21,6 +21,7 @@ mod processor;
 mod report;
 mod sample;
 mod server;
+mod training;
 
 use std::process::ExitCode;
 

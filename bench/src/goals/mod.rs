@@ -14,7 +14,7 @@ mod writes;
 pub(crate) use reads::fetch;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -22,7 +22,7 @@ use crate::args::Args;
 use crate::bench::Bench;
 use crate::fixture::Fixture;
 use crate::machine::Machine;
-use crate::{instructions, peer, plot, processor, report};
+use crate::{instructions, peer, plot, processor, report, training};
 
 /// Measures the goals of a group that are asked for.
 type Measure = fn(&Bench<'_>) -> Result<()>;
@@ -44,6 +44,9 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         carafe,
         folder: out.clone(),
     };
+    if args.train {
+        return training::run(&fixture).map(|()| true);
+    }
     if args.instructions {
         return instructions::run(&fixture, args.record);
     }
@@ -81,28 +84,11 @@ pub(crate) fn workspace() -> &'static Path {
 
 /// Builds the program as it is shipped.
 fn build() -> Result<PathBuf> {
-    let cargo = option_env!("CARGO").unwrap_or("cargo");
-    let words = [
-        "build",
-        "--profile",
-        "dist",
-        "--package",
-        "carafe",
-        "--bin",
-        "carafe",
-    ];
-    let status = Command::new(cargo)
-        .args(words)
-        .current_dir(workspace())
-        .status()?;
-    if !status.success() {
-        bail!("carafe was not built: {status}");
+    let mut command = Command::new(workspace().join("scripts/dist"));
+    let built = command.stderr(Stdio::inherit()).output()?;
+    if !built.status.success() {
+        bail!("carafe was not built: {}", built.status);
     }
-    // This program lies in `TARGET/release` or another profile's folder.
-    let program = std::env::current_exe()?;
-    let target = program
-        .ancestors()
-        .nth(2)
-        .context("find the target folder")?;
-    Ok(target.join("dist/carafe"))
+    let path = String::from_utf8(built.stdout).context("read the path of what was built")?;
+    Ok(PathBuf::from(path.trim()))
 }
