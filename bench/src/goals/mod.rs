@@ -29,13 +29,17 @@ type Measure = fn(&Bench<'_>) -> Result<()>;
 
 /// Measures what is asked for, and whether all goals among it are met.
 pub(crate) fn run(args: &Args) -> Result<bool> {
+    if std::env::var_os("DATABASE_URL").is_some() {
+        bail!("DATABASE_URL names a database, which would be written to: unset it");
+    }
     std::fs::create_dir_all(&args.out)?;
     let out = args.out.canonicalize()?;
     let carafe = match &args.carafe {
         Some(path) => path
             .canonicalize()
             .with_context(|| format!("find {}", path.display()))?,
-        None => build()?,
+        None if args.instructions => build_release()?,
+        None => build_shipped()?,
     };
     if !processor::are_two() {
         eprintln!("There is one processor only: client and server take turns on it.");
@@ -82,8 +86,26 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
+/// Builds the program whose instructions are recorded.
+fn build_release() -> Result<PathBuf> {
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--package", "carafe"]);
+    let status = command.current_dir(workspace()).status()?;
+    if !status.success() {
+        bail!("carafe was not built: {status}");
+    }
+    // This program lies in `TARGET/release` or another profile's folder.
+    let program = std::env::current_exe()?;
+    let target = program
+        .ancestors()
+        .nth(2)
+        .context("find the target folder")?;
+    Ok(target.join("release/carafe"))
+}
+
 /// Builds the program as it is shipped.
-fn build() -> Result<PathBuf> {
+fn build_shipped() -> Result<PathBuf> {
     let mut command = Command::new(workspace().join("scripts/dist"));
     let built = command.stderr(Stdio::inherit()).output()?;
     if !built.status.success() {

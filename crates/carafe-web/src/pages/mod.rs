@@ -21,6 +21,7 @@ pub mod visit;
 pub(crate) mod fixture;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use carafe_model::key::Key;
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
@@ -194,6 +195,7 @@ impl<'a> Desk<'a> {
             parent,
             flashes: shown.collect(),
             csrf_token: Arc::new(browser.token(key)),
+            lacks_something: AtomicBool::new(false),
         };
         Ok(Self {
             visit,

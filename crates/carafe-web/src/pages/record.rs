@@ -47,7 +47,7 @@ pub async fn list(visit: &Visit<'_>, resource: &Resource) -> PageResult {
         return Ok(Page::Html { status, body });
     }
     let page = Box::pin(list_anew(visit, resource, pages, &query)).await?;
-    if let (Page::Html { body, .. }, false) = (&page, visit.is_personal()) {
+    if let (Page::Html { body, .. }, true) = (&page, visit.may_be_kept()) {
         recent.put(resource.index, address, state, body);
     }
     Ok(page)

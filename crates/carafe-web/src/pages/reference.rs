@@ -1,5 +1,7 @@
 //! What references lead to, in words: headings beside keys, and the choices of a select.
 
+use std::sync::atomic::Ordering;
+
 use carafe_model::key::Key;
 use carafe_model::kind::{Choice, Kind, Reference};
 use carafe_model::query::{Filter, IN_MAX, Query, Test};
@@ -93,6 +95,9 @@ pub(super) async fn read_headings(
             found.push((record.key, text));
         })
         .await;
+    if total.is_err() {
+        visit.lacks_something.store(true, Ordering::Relaxed);
+    }
     (found, total.ok().map(|total| total.count))
 }
 

@@ -1,6 +1,7 @@
 //! One request for a page, and what a page's handler answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use carafe_model::key::Key;
@@ -26,6 +27,8 @@ pub struct Visit<'a> {
     pub flashes: Vec<(String, String)>,
     /// What the forms of this page carry.
     pub csrf_token: Arc<Token>,
+    /// Something that the page shows could not be read, and is left out.
+    pub lacks_something: AtomicBool,
 }
 
 /// What a handler answers.
@@ -85,6 +88,12 @@ impl Visit<'_> {
             status,
             body: body.into(),
         })
+    }
+
+    /// Whether the page that was rendered may be shown to others, and again.
+    #[must_use]
+    pub(crate) fn may_be_kept(&self) -> bool {
+        !self.is_personal() && !self.lacks_something.load(Ordering::Relaxed)
     }
 
     /// Whether a page shows what is for one person: a message, or the token of a form.
