@@ -36,18 +36,18 @@ use crate::pages::visit::{Page, PageResult, View, Visit};
 pub async fn list(visit: &Visit<'_>, resource: &Resource) -> PageResult {
     let pages = pages(resource)?;
     let query = read_query(visit, resource, pages);
-    let Some(state) = lasting_state(visit, resource, &query)? else {
-        return Box::pin(list_anew(visit, resource, pages, &query)).await;
-    };
+    let state = lasting_state(visit, resource, &query)?;
     let recent = &visit.call.app.recent_pages;
     let address = visit.call.parts.uri.path_and_query();
     let address = address.map_or("/", |address| address.as_str());
-    if let Some(body) = recent.get(resource.index, address, state) {
+    if let Some(body) = state.and_then(|state| recent.get(resource.index, address, state)) {
         let status = StatusCode::OK;
         return Ok(Page::Html { status, body });
     }
     let page = Box::pin(list_anew(visit, resource, pages, &query)).await?;
-    if let (Page::Html { body, .. }, true) = (&page, visit.may_be_kept()) {
+    if let (Some(state), Page::Html { body, .. }) = (state, &page)
+        && visit.may_be_kept()
+    {
         recent.put(resource.index, address, state, body);
     }
     Ok(page)

@@ -438,7 +438,6 @@ async fn an_application_overrides_templates() {
     assert_eq!(app.get("/notes/1").await.status, 200);
 }
 
-/// A list of an application with a form in it, and an authors' list without.
 const SHELF: &str = r#"
 [resources.authors.fields]
 name = { type = "string" }
@@ -453,7 +452,7 @@ const LIST_WITH_FORM: &str = "{% extends \"carafe/list.html\" %}{% block footer 
 
 #[tokio::test]
 async fn a_page_that_is_asked_again_is_the_one_that_is_there() {
-    let app = TestApp::with_templates(SHELF, &[("loans/list.html", LIST_WITH_FORM)]).await;
+    let app = TestApp::new(SHELF).await;
     let twice = async |path: &str| {
         let first = app.request("GET", path).send().await;
         let again = app.request("GET", path).send().await;

@@ -460,10 +460,7 @@ async fn a_replica_is_read_from_and_takes_over() {
     replica.freeze(false);
 
     // From here on a commit is acknowledged when the replica has it too: then nothing may be lost.
-    let place = format!(
-        "host=127.0.0.1 port={} user=carafe dbname=postgres",
-        primary.port()
-    );
+    let place = primary.url();
     let synchronous = "ALTER SYSTEM SET synchronous_standby_names = '*'";
     let reload = "SELECT pg_reload_conf()";
     primary.run(
