@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use rusqlite::Connection;
 
 use crate::note::Notes;
-use crate::server::{Processors, Server};
+use crate::server::{Processors, Server, without_settings};
 
 /// The declaration that is measured.
 const DECLARATION: &str = include_str!("../application/carafe.toml");
@@ -79,8 +79,9 @@ impl Fixture {
     /// Runs the program in a folder.
     pub(crate) fn run(&self, folder: &Path, words: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.carafe);
-        command.args(words).current_dir(folder);
-        let ran = command
+        let ran = without_settings(&mut command)
+            .args(words)
+            .current_dir(folder)
             .output()
             .with_context(|| format!("run {}", self.carafe.display()))?;
         if !ran.status.success() {

@@ -70,6 +70,8 @@ impl Server {
 
     /// Starts what `command` makes for a free port, and waits until it takes connections.
     ///
+    /// Of the environment it has what `command` says, and what [`without_settings`] leaves.
+    ///
     /// What it prints goes to the file `server.log` of its folder, where it has one.
     pub(crate) fn start(processors: Processors, command: impl Fn(u16) -> Command) -> Result<Self> {
         let address = free_address()?;
@@ -81,17 +83,17 @@ impl Server {
         let mut outer = if processors == Processors::One && processor::are_two() {
             let mut outer = Command::new("taskset");
             outer.args(["--cpu-list", &processor::SERVER.to_string()]);
-            outer.arg(inner.get_program()).args(inner.get_args());
-            outer.envs(
-                inner
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            );
-            outer.current_dir(inner.get_current_dir().unwrap_or(Path::new(".")));
+            outer.arg(inner.get_program());
             outer
         } else {
-            inner
+            Command::new(inner.get_program())
         };
+        without_settings(&mut outer).args(inner.get_args()).envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        outer.current_dir(inner.get_current_dir().unwrap_or(Path::new(".")));
         let started = Instant::now();
         let child = outer
             .stdin(Stdio::null())
@@ -187,6 +189,13 @@ impl Drop for Server {
             }
         }
     }
+}
+
+/// Leaves a program nothing of this one's environment but where programs and a home are, so that
+/// no setting of somebody's changes what is measured, or names a database that is written to.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
+    let kept = ["PATH", "HOME"].map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(kept.into_iter().flatten())
 }
 
 /// A free port of loopback.
