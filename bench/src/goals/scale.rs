@@ -14,15 +14,6 @@ use crate::server::Server;
 const CONNECTIONS: usize = 64;
 /// How much more a request may cost with many more rows.
 const TIMES_MAX: f64 = 1.5;
-/// What is counted in instructions too.
-const COUNTED: [&str; 6] = [
-    "GET one",
-    "search, rare word",
-    "list of 10, read anew",
-    "POST",
-    "PATCH with If-Match",
-    "DELETE",
-];
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<()> {
     let mut sizes = bench.args.rows.clone();
@@ -113,13 +104,14 @@ fn updates(bench: &Bench<'_>, sides: [(&Server, u64); 2]) -> Result<()> {
 
 fn tell(bench: &Bench<'_>, what: &str, figures: Vec<(String, Figures)>) {
     let cost = |figures: &Figures| 1e6 / figures.rate_of_core;
-    let is_counted = COUNTED.contains(&what);
     let what = format!("{what}, {}", figures[0].0);
     let wanted = Some(Wanted::AtMost(TIMES_MAX));
-    let line = Line::of("P11", &what, figures, wanted, "µs of a core", cost);
-    // Where the clock cannot tell, instructions do.
-    let wanted = line
-        .wanted
-        .filter(|_| !(is_counted && line.is_on_the_line()));
-    bench.tell(Line { wanted, ..line });
+    bench.tell(Line::of(
+        "P11",
+        &what,
+        figures,
+        wanted,
+        "µs of a core",
+        cost,
+    ));
 }
