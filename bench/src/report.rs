@@ -58,7 +58,7 @@ impl Line {
 
     /// Whether some rounds meet the goal and others do not, so that another run may have another
     /// verdict.
-    pub(crate) fn is_on_the_line(&self) -> bool {
+    fn is_on_the_line(&self) -> bool {
         let meet = |wanted: Wanted| {
             let met = self.ratios.iter().filter(|ratio| wanted.is_met_by(**ratio));
             (1..self.ratios.len()).contains(&met.count())

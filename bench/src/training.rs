@@ -32,26 +32,29 @@ pub(crate) fn run(fixture: &Fixture) -> Result<()> {
 
 fn read(server: &Server, load: (usize, u64)) -> Result<()> {
     let condition = crate::goals::fetch(server, Read::of("/api/notes/7", KEPT))?.condition()?;
-    let known = Read::of("/api/notes/7", KEPT).with(&condition, 304);
-    let missing = Read::of("/api/notes/9{id}9999", KEPT).with("accept: */*", 404);
-    let paths = [
-        "/api/notes/{id}",
-        "/api/articles/{id}",
-        "/api/notes",
-        "/api/notes?page={id}&per_page=7",
-        "/api/articles?sort=-rank&page=2",
-        "/api/articles?rank__lt=500",
-        "/api/articles?q=the&page=1",
-    ];
-    let anew = ["/api/notes?page={id}", "/api/notes?per_page=100&page={id}"];
-    let pages = ["/notes", "/notes/{id}", "/articles?q=the", "/notes/new"];
     let rare = format!("/api/articles?q={RARE}");
-    let asked = paths.into_iter().chain([rare.as_str()]);
+    let json = |path| Read::of(path, KEPT);
     let html = |path| Read::of(path, KEPT).with("accept: text/html", 200);
-    let asked = asked.map(|path| Read::of(path, KEPT));
-    let asked = asked.chain(anew.map(Read::anew)).chain(pages.map(html));
-    let page_anew = Read::anew("/notes?page={id}").with("accept: text/html", 200);
-    for requests in asked.chain([known, missing, page_anew]) {
+    let asked = [
+        json("/api/notes/{id}"),
+        json("/api/articles/{id}"),
+        json("/api/notes"),
+        json("/api/notes?page={id}&per_page=7"),
+        json("/api/articles?sort=-rank&page=2"),
+        json("/api/articles?rank__lt=500"),
+        json("/api/articles?q=the&page=1"),
+        json(&rare),
+        Read::anew("/api/notes?page={id}"),
+        Read::anew("/api/notes?per_page=100&page={id}"),
+        html("/notes"),
+        html("/notes/{id}"),
+        html("/articles?q=the"),
+        html("/notes/new"),
+        json("/api/notes/7").with(&condition, 304),
+        json("/api/notes/9{id}9999").with("accept: */*", 404),
+        Read::anew("/notes?page={id}").with("accept: text/html", 200),
+    ];
+    for requests in asked {
         send(server, load, requests)?;
     }
     Ok(())
